@@ -1,0 +1,1 @@
+"""The adapted inpainting DiT. Meets the data engine only in the shards."""

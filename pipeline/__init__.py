@@ -1,0 +1,1 @@
+"""The data engine: sources, assets, plans, shards, checks and reports."""

@@ -1,0 +1,72 @@
+"""The `layerloom` command: build, validate, inspect, status, render."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pipeline.manifest import ManifestError
+from pipeline.shards import ShardError
+from pipeline.sources import AssetError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+_console = Console()
+_errors = Console(stderr=True)
+
+
+def default_cache() -> Path:
+    """`$LAYERLOOM_CACHE`, else `layerloom` in the user's cache folder (XDG base directory specification)."""
+    if chosen := os.environ.get("LAYERLOOM_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerloom"
+
+
+Out = Annotated[Path, typer.Option(help="Folder of the data set.")]
+Built = Annotated[Path, typer.Argument(help="Folder of a data set that was built.")]
+Workers = Annotated[int, typer.Option(min=0, help="Worker processes; 0 runs serially, without Ray.")]
+Address = Annotated[str | None, typer.Option(help="Address of a Ray cluster; RAY_ADDRESS counts too.")]
+Cache = Annotated[Path, typer.Option(default_factory=default_cache, help="Folder for downloads and prepared assets.")]
+_CORES = os.cpu_count() or 1
+
+
+@app.command("build")
+def build_command(
+    manifest: Annotated[Path, typer.Argument(help="What to build, e.g. manifests/data/sample.toml.")],
+    out: Out,
+    cache: Cache,
+    workers: Workers = _CORES,
+    address: Address = None,
+) -> None:
+    """Build a data set, or go on with one that was interrupted."""
+    from pipeline.build import build
+    from pipeline.load import load_manifest
+    from pipeline.progress import Terminal
+    from pipeline.summary import print_summary
+
+    loaded = load_manifest(manifest)
+    with Terminal(_console) as terminal:
+        summary = build(loaded, manifest.parent, out.resolve(), cache.resolve(), workers, address, terminal)
+    print_summary(_console, loaded, out, summary)
+    if summary.failed:
+        raise ShardError(f"{len(summary.failed)} shards failed; run again to retry them:\n" + "\n".join(summary.failed))
+
+
+@app.callback()
+def about() -> None:
+    """Layered scenes from open assets: build them, check them, look at them."""
+
+
+def main() -> None:
+    """Run the command; the project's own errors end it with one message and exit status 1."""
+    try:
+        app()
+    except (ManifestError, AssetError, ShardError) as error:
+        _errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

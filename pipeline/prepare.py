@@ -1,0 +1,217 @@
+"""Prepare: files and generators become assets, once; or are rejected with a reason that is counted."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import orjson
+
+from pipeline.assets import Asset, Store, write_atomic
+from pipeline.manifest import QualityKnobs, Rule, Source
+from pipeline.sources import FetchedFile, matches
+from pipeline.version import code_version, library_versions
+from stages.codec import encode_png
+from stages.decode import DecodeError, decode_image
+from stages.dedupe import perceptual_hash
+from stages.place import has_ground
+from stages.quality import measure, trim
+from stages.types import U8, Rejected
+
+_CUT_RUN = 0.3  # an opaque run along this share of an edge: the photograph's edge cut the object
+_MAX_PIXELS = 100_000_000
+
+
+class Task(NamedTuple):
+    """A batch of files of one source, or of numbers of its generator."""
+
+    source: Source
+    files: tuple[FetchedFile, ...]
+    indices: tuple[int, ...]
+    quality: QualityKnobs
+    canvas: int
+    cache: Path
+
+
+class Dropped(NamedTuple):
+    """An asset that is not used, and why."""
+
+    id: str
+    reason: str
+    detail: str
+
+
+def prepare(task: Task) -> list[Asset | Dropped]:
+    """Decode, trim, measure, judge and store one batch, in order."""
+    out: list[Asset | Dropped] = []
+    for file in task.files:
+        asset_id = f"{task.source.name}:{file.relative}"
+        made = _file_asset(task, file, asset_id)
+        out.append(made if isinstance(made, Asset) else Dropped(asset_id, made.reason, made.detail))
+    return out + [_generated_asset(task, index) for index in task.indices]
+
+
+def _file_asset(task: Task, file: FetchedFile, asset_id: str) -> Asset | Rejected:
+    source = task.source
+    data = file.path.read_bytes()
+    facts = facts_of(source.rules, file.relative)
+    entry = task.cache / "prepared" / f"{_cache_key(task, data)}.json"
+    if not entry.exists():
+        result = _measured(task, data, asset_id)
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        stored = {"rejected": [result.reason, result.detail]} if isinstance(result, Rejected) else result
+        write_atomic(entry, orjson.dumps(stored))
+    stored = orjson.loads(entry.read_bytes())
+    if "rejected" in stored:
+        return Rejected(*stored["rejected"])
+    return _judged(task, _described(source, file, facts, asset_id, stored))
+
+
+def _cache_key(task: Task, data: bytes) -> str:
+    parts = (task.source.role, str(task.canvas), code_version("pipeline.prepare"), str(library_versions()))
+    return hashlib.sha256(hashlib.sha256(data).digest() + "\0".join(parts).encode()).hexdigest()
+
+
+def _measured(task: Task, data: bytes, name: str) -> dict[str, object] | Rejected:
+    try:
+        if task.source.role == "background":
+            return _background(task, decode_image(data, name=name, max_pixels=_MAX_PIXELS, want="rgb"))
+        return _foreground(task, decode_image(data, name=name, max_pixels=_MAX_PIXELS, want="rgba"))
+    except DecodeError as error:
+        return Rejected(error.reason, str(error))
+
+
+def _background(task: Task, rgb: U8) -> dict[str, object]:
+    rgb = _shrink(rgb, 2 * task.canvas / min(rgb.shape[:2]))
+    return {"cut": "", "area_px": float(rgb.shape[0] * rgb.shape[1]), **_stored(task, rgb)}
+
+
+def _foreground(task: Task, rgba: U8) -> dict[str, object] | Rejected:
+    if not rgba[..., 3].any():
+        return Rejected("transparent", "alpha is 0 everywhere")
+    # Where an opaque run lies along the file's own border, the photograph ended there. Measured before trimming.
+    quality = measure(rgba)
+    runs = {"l": quality.cut_left, "t": quality.cut_top, "r": quality.cut_right, "b": quality.cut_bottom}
+    trimmed, _ = trim(rgba)
+    small = _shrink(trimmed, 1.25 * task.canvas / max(trimmed.shape[:2]))
+    return {
+        "cut": "".join(side for side, run in runs.items() if run > _CUT_RUN),
+        "area_px": float(small[..., 3].sum(dtype=np.int64)) / 255,
+        "coverage": float(quality.alpha_coverage),
+        "soft_share": float(quality.soft_share),
+        "main_component": float(quality.main_component),
+        "flatness": float(quality.flatness),
+        **_stored(task, small),
+    }
+
+
+def _stored(task: Task, pixels: U8) -> dict[str, object]:
+    return {
+        "sha256": Store(task.cache / "objects").put(encode_png(pixels)),
+        "height": pixels.shape[0],
+        "width": pixels.shape[1],
+        "phash": f"{perceptual_hash(pixels):016x}",
+    }
+
+
+def _shrink(pixels: U8, factor: float) -> U8:
+    """Area-average to `factor` of the size; colour premultiplied. Never enlarges."""
+    if factor >= 1:
+        return np.ascontiguousarray(pixels)
+    size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
+    if pixels.shape[2] == 3:
+        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    from stages.geometry import warp_object
+
+    return warp_object(pixels, factor, 0.0, False)[0]
+
+
+def facts_of(rules: Sequence[Rule], relative: str) -> dict[str, object]:
+    """What a source's rules say about one file; later rules win."""
+    facts: dict[str, object] = {}
+    for rule in rules:
+        if matches(relative, rule.match):
+            facts |= {k: v for k, v in rule.model_dump(exclude={"match"}).items() if v is not None}
+    return facts
+
+
+def _described(
+    source: Source, file: FetchedFile, facts: dict[str, object], asset_id: str, stored: dict[str, object]
+) -> Asset:
+    cut = "" if facts.pop("whole", None) else str(stored["cut"])
+    row: dict[str, object] = {
+        "id": asset_id,
+        "role": "background" if source.role == "background" else "foreground",
+        "source": source.name,
+        "origin": source.origin,
+        "whole": not cut,
+        "license": source.license,
+        "attribution": source.attribution,
+        "uri": file.uri,
+        "caption": _caption(file),
+        "coverage": 1.0,
+        "soft_share": 0.0,
+        "main_component": 1.0,
+        "flatness": 0.0,
+        "support": source.support,
+        "long_side_m": source.long_side_m or 0.0,
+        "max_object_m": 0.0,
+        "horizon": None,
+        "light_x": 0.0,
+    }
+    asset = Asset.model_validate(row | stored | facts | {"cut": cut})
+    if asset.role == "background" and not has_ground(asset.horizon):
+        return asset.model_copy(update={"support": "air"})
+    return asset
+
+
+def _caption(file: FetchedFile) -> str:
+    """First line of a text file beside the picture, else the words of its name."""
+    beside = file.path.with_suffix(".txt")
+    if beside.is_file():
+        lines = beside.read_text(errors="replace").strip().splitlines()
+        if lines:
+            return lines[0].strip().rstrip(".")
+    return " ".join(file.path.stem.replace("_", " ").replace("-", " ").split())
+
+
+def _judged(task: Task, a: Asset) -> Asset | Rejected:
+    q = task.quality
+    if a.role == "background":
+        least = q.min_background_side or math.ceil(task.canvas / 1.25)
+        side = min(a.width, a.height)
+        return Rejected("too_small", f"short side {side} px, at least {least}") if side < least else a
+    checks = (
+        ("too_small", max(a.width, a.height) < q.min_long_side, f"long side {max(a.width, a.height)} px"),
+        ("thin_coverage", a.coverage < q.min_coverage, f"{a.coverage:.3f} of its box"),
+        ("too_soft", a.soft_share > q.max_soft_share, f"{a.soft_share:.2f} semi-transparent"),
+        ("fragmented", a.main_component < q.min_main_component, f"main part {a.main_component:.2f}"),
+        ("flat_drawing", a.flatness > q.max_flatness, f"{a.flatness:.2f} of neighbours are equal"),
+        ("cut_on_opposite_sides", {"l", "r"} <= set(a.cut) or {"t", "b"} <= set(a.cut), f"cut at {a.cut}"),
+    )
+    for reason, failed, detail in checks:
+        if failed:
+            return Rejected(reason, detail)
+    return a
+
+
+def _generated_asset(task: Task, index: int) -> Asset | Dropped:
+    from stages.generate import procedural
+
+    source = task.source
+    asset_id = f"{source.name}:{index:06d}"
+    parts = (str(source.seed), str(index), str(source.size), str(task.canvas), code_version("pipeline.prepare"))
+    entry = task.cache / "prepared" / f"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()}.json"
+    if not entry.exists():
+        made = procedural(source.seed, index, source.size)
+        row = _foreground(task, made.rgba)
+        assert not isinstance(row, Rejected), f"{asset_id}: the generator made an empty object"
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(entry, orjson.dumps(row | {"caption": made.caption, "light_x": made.light_x}))
+    file = FetchedFile(entry, f"{index:06d}", f"procedural:{source.seed}/{index}")
+    stored = orjson.loads(entry.read_bytes())
+    asset = _judged(task, _described(source, file, {"whole": True}, asset_id, stored))
+    return asset if isinstance(asset, Asset) else Dropped(asset_id, asset.reason, asset.detail)

@@ -1,0 +1,37 @@
+"""Fetching the files of a manifest's sources into a cache on disk."""
+
+from pathlib import Path
+
+from pipeline.sources import apt, https, local, pypi
+from pipeline.sources.common import AssetError, FetchedFile, SourceLike, select
+from pipeline.sources.globs import matches
+
+__all__ = ["AssetError", "FetchedFile", "SourceLike", "fetch", "matches"]
+
+
+def fetch(source: SourceLike, cache: Path, base: Path) -> list[FetchedFile]:
+    """Bring a source's files onto this machine and list those its globs ask for, sorted by `relative`.
+
+    Downloads go to `cache`/<kind>, whole or not at all, and a second call makes none. A `local` source stays
+    where it is; its path is relative to `base`. Raises AssetError, which begins with the source's name, for
+    whatever keeps the files from being used: a tool, package, URL or folder that is missing, a cap, a
+    checksum, globs that match nothing, a full disk.
+    """
+    try:
+        return select(_files(source, cache, base), source.include, source.exclude)
+    except (AssetError, OSError) as error:
+        raise AssetError(f"source {source.name!r}: {error}") from error
+
+
+def _files(source: SourceLike, cache: Path, base: Path) -> list[FetchedFile]:
+    match source.kind:
+        case "apt":
+            return apt.fetch(source, cache)
+        case "pypi":
+            return pypi.fetch(source, cache)
+        case "https":
+            return https.fetch(source, cache)
+        case "local":
+            return local.fetch(source, base)
+        case "npm" | "hf":
+            raise AssetError(f'kind {source.kind!r} is not fetched yet; it comes with the issue "Assets at depth"')

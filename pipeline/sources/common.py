@@ -1,0 +1,120 @@
+"""What every kind of source shares: the protocol it reads, the files it yields, and their selection."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pipeline.sources.globs import matches
+
+MB = 1_000_000
+
+
+class AssetError(ValueError):
+    """A source or an asset that cannot be used; the message says which one and why."""
+
+
+class SourceLike(Protocol):
+    """The fields of a manifest's source that fetching reads.
+
+    `package` belongs to apt (`name` or `name=version`) and pypi (`name` or `name==version`), `urls` and
+    `sha256` (none, or one hex digest per URL) to https, `path` to local. `include` and `exclude` are globs
+    over paths inside the source. `max_mb` (1 MB = 10^6 bytes) bounds a source's download and, separately,
+    what the download unpacks to.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> Literal["apt", "pypi", "https", "local", "npm", "hf"]: ...
+    @property
+    def package(self) -> str: ...
+    @property
+    def urls(self) -> tuple[str, ...]: ...
+    @property
+    def sha256(self) -> tuple[str, ...]: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def include(self) -> tuple[str, ...]: ...
+    @property
+    def exclude(self) -> tuple[str, ...]: ...
+    @property
+    def max_mb(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """One file of a source on this machine.
+
+    `path` is where it lies, `relative` its posix path inside the source (what globs match; bytes that are
+    not UTF-8 appear as U+FFFD), `uri` the machine-independent name that metadata carry.
+    """
+
+    path: Path
+    relative: str
+    uri: str
+
+
+def walk_files(root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield (path, relative) of every regular file under `root`, in no particular order.
+
+    A symbolic link counts as the file it points at if that lies inside `root`, and is passed over if not;
+    linked folders are never entered. Raises OSError where a folder cannot be read.
+    """
+    inside = root.resolve()
+    for folder, _, names in os.walk(root, onerror=_reraise):
+        for path in (Path(folder, name) for name in names):
+            # Linked folders are not entered, so only a link can lead out.
+            if _is_regular(path) and (not path.is_symlink() or path.resolve().is_relative_to(inside)):
+                yield path, relative_name(path, root)
+
+
+def relative_name(path: Path, root: Path) -> str:
+    """The posix path of `path` inside `root`, always encodable as UTF-8."""
+    return os.fsencode(path.relative_to(root)).decode("utf-8", "replace")
+
+
+def folder_bytes(root: Path) -> int:
+    """Bytes in the regular files under `root`."""
+    return sum(path.stat().st_size for path, _ in walk_files(root))
+
+
+def check_unpacked(root: Path, what: str, max_bytes: int) -> None:
+    """Raise AssetError if the files under `root`, unpacked from `what`, exceed `max_bytes`."""
+    size = folder_bytes(root)
+    if size > max_bytes:
+        raise AssetError(f"{what} unpacks to {size:,} bytes, over max_mb = {max_bytes // MB}")
+
+
+def select(files: Iterable[FetchedFile], include: tuple[str, ...], exclude: tuple[str, ...]) -> list[FetchedFile]:
+    """The files that match a glob of `include` (all if it is empty) and none of `exclude`.
+
+    Sorted by `relative`, then `uri`, so that the order never depends on a file system. Raises AssetError
+    where nothing is left.
+    """
+    offered = sorted(files, key=lambda f: (f.relative, f.uri))
+    kept = [f for f in offered if wanted(f.relative, include, exclude)]
+    if kept:
+        return kept
+    asked = f"include = {list(include)}" + (f", exclude = {list(exclude)}" if exclude else "")
+    example = f"; the first is {offered[0].relative!r}" if offered else ""
+    raise AssetError(f"none of {len(offered)} files matches {asked}{example}")
+
+
+def wanted(relative: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:
+    """Whether a path passes both glob lists; an empty `include` passes everything."""
+    return (not include or matches(relative, include)) and not matches(relative, exclude)
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # a dangling link, or one in a circle
+        return False
+
+
+def _reraise(error: OSError) -> None:
+    raise error

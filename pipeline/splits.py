@@ -1,0 +1,74 @@
+"""Splits by asset cluster: pictures that look alike stay together, so no asset is seen in training and in test."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from pipeline.assets import Asset
+from pipeline.manifest import Manifest
+from pipeline.sources import AssetError
+from stages.dedupe import cluster
+from stages.rng import hash64
+
+
+def keep_best(assets: Sequence[Asset], max_distance: int) -> tuple[list[Asset], list[tuple[Asset, Asset]]]:
+    """Of every cluster of near duplicates the largest picture (then the first id).
+
+    Returns:
+        the kept assets, in order, with `cluster` set to their own id; and (dropped, kept) pairs.
+    """
+    best: dict[str, Asset] = {}
+    groups = {a.id: name for a, name in _clusters(assets, max_distance)}
+    for a in assets:
+        other = best.get(groups[a.id])
+        if other is None or (a.width * a.height, other.id) > (other.width * other.height, a.id):
+            best[groups[a.id]] = a
+    kept = [a for a in assets if best[groups[a.id]] is a]
+    dropped = [(a, best[groups[a.id]]) for a in assets if best[groups[a.id]] is not a]
+    return [a.model_copy(update={"cluster": a.id}) for a in kept], dropped
+
+
+def _clusters(assets: Sequence[Asset], max_distance: int) -> list[tuple[Asset, str]]:
+    # Generated objects are different by construction; their smooth shading would make the hash collide.
+    out: list[tuple[Asset, str]] = [(a, a.id) for a in assets if a.origin == "generated"]
+    for role in ("foreground", "background"):
+        pool = [a for a in assets if a.role == role and a.origin == "real"]
+        names = cluster([int(a.phash, 16) for a in pool], max_distance)
+        out += [(a, pool[name].id) for a, name in zip(pool, names, strict=True)]
+    return out
+
+
+def assign(assets: Sequence[Asset], manifest: Manifest) -> list[Asset]:
+    """Give every asset its split, by cluster, within each kind of asset in the manifest's shares.
+
+    Clusters are ordered by a hash of seed and name. Every split gets at least one cluster of each kind.
+
+    Raises:
+        AssetError: fewer clusters of a kind than splits.
+    """
+    groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for a in assets:
+        name = (a.role, a.origin, a.support)
+        if a.cluster not in groups[name]:
+            groups[name].append(a.cluster)
+    split_of: dict[str, str] = {}
+    for group, clusters in groups.items():
+        ordered = sorted(clusters, key=lambda c: hash64(f"{manifest.seed}/{c}"))
+        split_of |= _deal(group, ordered, manifest)
+    return [a.model_copy(update={"split": split_of[a.cluster]}) for a in assets]
+
+
+def _deal(group: tuple[str, str, str], clusters: list[str], manifest: Manifest) -> dict[str, str]:
+    shares = manifest.splits.items()
+    if len(clusters) < len(shares):
+        if group[2] == "air":  # not needed in every split
+            return dict.fromkeys(clusters, shares[0][0])
+        names = ", ".join(name for name, _ in shares)
+        raise AssetError(
+            f"only {len(clusters)} distinct {group[1]} {group[0]} assets for {len(shares)} splits ({names}); "
+            f"add assets or set a split's share to 0"
+        )
+    least = 2 if len(clusters) >= 10 else 1  # one background alone would make every test scene look alike
+    counts = [max(least, round(share * len(clusters))) for _, share in shares]
+    counts[counts.index(max(counts))] += len(clusters) - sum(counts)
+    names = [name for (name, _), n in zip(shares, counts, strict=True) for _ in range(n)]
+    return dict(zip(clusters, names, strict=True))

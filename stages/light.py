@@ -1,0 +1,118 @@
+"""Light: shadows that touch their object, and colours that belong to the scene."""
+
+import cv2
+import numpy as np
+
+from stages.types import F32, U8, Patch, Shadow
+
+_QUARTER = 4  # shadows are soft: they are drawn at a quarter of the size and enlarged
+
+
+def shadow_density(patch: Patch, shadow: Shadow, size: int) -> U8:
+    """Density of the shadow that an object throws on the ground: uint8 (size, size), 0 = none.
+
+    The silhouette is thrown by an affine map that keeps the ground line (the patch's lowest row) fixed, so the
+    shadow always touches the object; a tight dark core under the lowest tenth of the object is the contact
+    shadow (ambient light that the object blocks). The far end of a cast shadow is softer and paler, as the
+    penumbra of a light with some width is.
+    """
+    small = -(-size // _QUARTER)
+    height = patch.rgba.shape[0]
+    cast = _thrown(patch, shadow, small) * np.float32(shadow.density)
+    sigma = max(0.6, shadow.blur * height / _QUARTER)
+    cast = cv2.GaussianBlur(cast, (0, 0), sigma)
+    if shadow.contact > 0:
+        core = _contact(patch, small, height) * np.float32(shadow.contact)
+        cast = 1 - (1 - cast) * (1 - core)
+    full = cv2.resize(cast, (small * _QUARTER, small * _QUARTER), interpolation=cv2.INTER_LINEAR)[:size, :size]
+    return np.ascontiguousarray(np.rint(np.clip(full, 0, 1) * 255).astype(np.uint8))
+
+
+def _thrown(patch: Patch, shadow: Shadow, small: int) -> F32:
+    alpha = patch.rgba[..., 3].astype(np.float32)
+    alpha *= np.float32(1 / 255)
+    height = alpha.shape[0]
+    if shadow.lift > 0:
+        dx, dy = shadow.shear * shadow.lift * height, shadow.lift * height
+        matrix = np.array([[1.0, 0.0, patch.x + dx], [0.0, 1.0, patch.y + dy]])
+    else:
+        fade = np.linspace(0.35, 1.0, height, dtype=np.float32)  # paler towards the top, the far end
+        alpha *= fade[:, None]
+        # (x, y) -> (x + shear (h - y), h - rise (h - y)), then to the canvas
+        base = patch.y + height
+        matrix = np.array(
+            [
+                [1.0, -shadow.shear, patch.x + shadow.shear * height],
+                [0.0, shadow.rise, base - shadow.rise * height],
+            ]
+        )
+    matrix = matrix / _QUARTER
+    step = max(1, min(_QUARTER, height // 32))
+    if step > 1:  # average before the shrink, or thin parts would flicker
+        h, w = alpha.shape
+        alpha = cv2.resize(alpha, (max(1, w // step), max(1, h // step)), interpolation=cv2.INTER_AREA)
+        matrix[:, :2] *= (w / alpha.shape[1], h / alpha.shape[0])
+    return np.asarray(cv2.warpAffine(alpha, matrix, (small, small), flags=cv2.INTER_LINEAR), np.float32)
+
+
+def _contact(patch: Patch, small: int, height: int) -> F32:
+    rows = max(2, round(height * 0.1))
+    width = patch.rgba.shape[1]
+    foot = patch.rgba[-rows:, :, 3].max(axis=0).astype(np.float32)
+    foot *= np.float32(1 / 255)
+    depth = max(2.0, 0.05 * min(width, height))  # of the core, in canvas pixels
+    out = np.zeros((small, small), np.float32)
+    base = (patch.y + height - 0.35 * depth) / _QUARTER
+    matrix = np.array([[1 / _QUARTER, 0.0, patch.x / _QUARTER], [0.0, depth / _QUARTER, base - depth / 2 / _QUARTER]])
+    row = np.ascontiguousarray(np.broadcast_to(foot, (3, width)))
+    row = np.pad(row[:1], ((1, 1), (0, 0)))
+    cv2.warpAffine(row, matrix, (small, small), dst=out, flags=cv2.INTER_LINEAR)
+    return np.asarray(cv2.GaussianBlur(out, (0, 0), max(0.7, 0.45 * depth / _QUARTER)), np.float32)
+
+
+def harmonize(rgba: U8, scene: U8, strength: float) -> U8:
+    """Move an object's colours towards a scene's by one look-up table per channel.
+
+    Mean and contrast follow Reinhard et al., "Color Transfer between Images" (2001), on the encoded channels
+    of thumbnails, but bounded: an object keeps its own colour and takes on the scene's light.
+
+    Args:
+        rgba: uint8 (h, w, 4) straight.
+        scene: uint8 (h, w, 3), the plate where the object will stand.
+        strength: 0 (as it is) to 1 (bounded transfer in full).
+
+    Returns:
+        uint8 (h, w, 4), alpha unchanged, RGB 0 where alpha 0.
+    """
+    if strength <= 0:
+        return rgba
+    table = transfer_table(_moments_rgba(rgba), _moments(scene), strength)
+    out = rgba.copy()
+    out[..., :3] = cv2.LUT(np.ascontiguousarray(rgba[..., :3]), table)
+    out[rgba[..., 3] == 0] = 0
+    return out
+
+
+def transfer_table(own: tuple[F32, F32], scene: tuple[F32, F32], strength: float) -> U8:
+    """Look-up table uint8 (1, 256, 3) from per-channel (mean, standard deviation) of object and scene."""
+    (mean, std), (to_mean, to_std) = own, scene
+    tint = np.clip(to_mean / max(1.0, float(to_mean.mean())), 0.8, 1.25)  # grey-world estimate of the light
+    gain = np.clip((to_std + 8) / (std + 8), 0.75, 1.25)
+    shift = np.clip(float(to_mean.mean()) - mean.mean(), -40, 40) * np.float32(0.6)
+    levels = np.arange(256, dtype=np.float32)[:, None]
+    moved = ((levels - mean) * gain + mean + shift) * tint
+    mixed = levels + np.float32(strength) * (moved - levels)
+    return np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)[None]
+
+
+def _moments(rgb: U8) -> tuple[F32, F32]:
+    thumb = cv2.resize(rgb, (32, 32), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
+    return thumb.mean(axis=0), thumb.std(axis=0)
+
+
+def _moments_rgba(rgba: U8) -> tuple[F32, F32]:
+    step = max(1, min(rgba.shape[:2]) // 32)
+    flat = rgba[::step, ::step].reshape(-1, 4).astype(np.float32)
+    weight = flat[:, 3:] / max(1.0, float(flat[:, 3].sum()))
+    mean = (flat[:, :3] * weight).sum(axis=0)
+    return mean, np.sqrt(((flat[:, :3] - mean) ** 2 * weight).sum(axis=0))

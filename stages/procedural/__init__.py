@@ -1,0 +1,1 @@
+"""Procedural objects: signed distance programs (data), one interpreter, one shader."""

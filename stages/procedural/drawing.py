@@ -1,0 +1,85 @@
+"""2-D outlines as distance grids, for lathes and slabs."""
+
+from math import hypot
+
+import numpy as np
+
+from stages.procedural import layout as L
+from stages.procedural.program import HERE, Part, Point
+
+Array = np.ndarray
+Points = list[tuple[float, float]]
+
+
+def smooth(points: Points, steps: int = 6) -> Points:
+    """Catmull-Rom curve through the points; a point given twice stays a corner."""
+    p = np.array([points[0], *points, points[-1]], np.float64)
+    out = []
+    for i in range(1, len(p) - 2):
+        if np.array_equal(p[i], p[i + 1]):
+            continue
+        m0 = np.zeros(2) if np.array_equal(p[i - 1], p[i]) else (p[i + 1] - p[i - 1]) / 2
+        m1 = np.zeros(2) if np.array_equal(p[i + 1], p[i + 2]) else (p[i + 2] - p[i]) / 2
+        for t in np.arange(steps) / steps:
+            a, b = (1 + 2 * t) * (1 - t) ** 2, t * (1 - t) ** 2
+            out.append(a * p[i] + b * m0 + t * t * (3 - 2 * t) * p[i + 1] + t * t * (t - 1) * m1)
+    out.append(p[-1])
+    return [(max(float(u), 0.0), float(v)) for u, v in out]
+
+
+@L.kernel
+def _distances(loop: Array, closed: bool, u0: float, v0: float, du: float, dv: float, fold: bool, grid: Array) -> None:
+    """Signed distance to a polygon at every grid node; where not closed, the last edge bounds but is no surface."""
+    n = loop.shape[0]
+    for i in range(grid.shape[0]):
+        for j in range(grid.shape[1]):
+            u, v = u0 + j * du, v0 + i * dv
+            u = abs(u) if fold else u
+            best, inside = 1e18, False
+            for k in range(n):
+                a, b, c, d = loop[k, 0], loop[k, 1], loop[(k + 1) % n, 0], loop[(k + 1) % n, 1]
+                if (b > v) != (d > v) and u < a + (c - a) * (v - b) / (d - b):
+                    inside = not inside
+                if k == n - 1 and not closed:
+                    continue
+                ex, ey = c - a, d - b
+                t = min(max(((u - a) * ex + (v - b) * ey) / (ex * ex + ey * ey + 1e-18), 0.0), 1.0)
+                best = min(best, (u - a - t * ex) ** 2 + (v - b - t * ey) ** 2)
+            grid[i, j] = -np.sqrt(best) if inside else np.sqrt(best)
+
+
+def _drawn(loop: Points, revolved: bool) -> tuple[tuple[float, ...], Array]:
+    """Grid geometry (u0, v0, 1/du, 1/dv, margin) and the distances (float32) round an outline."""
+    p = np.array(loop, np.float64)
+    margin = 0.04 * max(float(np.ptp(p[:, 1])), float(p[:, 0].max()))
+    low = np.array([0.0 if revolved else p[:, 0].min() - margin, p[:, 1].min() - margin])
+    high = p.max(0) + margin
+    step = (high - low) / (L.GRID_SIDE - 5)
+    u0, v0 = low - 2 * step
+    grid = np.zeros((L.GRID_SIDE, L.GRID_SIDE), np.float32)
+    _distances(p, not revolved, u0, v0, step[0], step[1], revolved, grid)
+    return (float(u0), float(v0), float(1 / step[0]), float(1 / step[1]), margin), grid
+
+
+def lathe(outline: Points, at: Point = HERE, turn: Point = HERE, mat: int = 0, **more: object) -> Part:
+    """Solid of revolution about y. The outline runs from the axis at the foot, outside, to the axis again."""
+    geometry, grid = _drawn(outline, revolved=True)
+    v = [b for _, b in outline]
+    size = (*geometry, 0.0, 0.0, max(a for a, _ in outline), min(v), max(v))
+    return Part(L.LATHE, size, at, turn, mat, drawing=grid)._replace(**more)
+
+
+def slab(
+    outline: Points, half: float, rim: float, at: Point = HERE, turn: Point = HERE, mat: int = 0, **more: object
+) -> Part:
+    """A closed outline in x and y, extruded along z by +-half, edges rounded by `rim`."""
+    geometry, grid = _drawn(outline, revolved=False)
+    reach = max(hypot(a, b) for a, b in outline)
+    return Part(L.SLAB, (*geometry, half, rim, reach, 0.0, 0.0), at, turn, mat, drawing=grid)._replace(**more)
+
+
+def vessel(outer: Points, wall: float, floor: float) -> Points:
+    """The outline of a hollow vessel from its outside (foot to lip): over the lip and down the inside."""
+    inner = [(max(a - wall, 0.0), b) for a, b in reversed(outer) if b > floor]
+    lip = (outer[-1][0] - wall / 2, outer[-1][1] + wall / 2)
+    return [(0.0, outer[0][1]), *outer, lip, *inner, (max(inner[-1][0] * 0.8, 0.0), floor), (0.0, floor)]

@@ -1,0 +1,171 @@
+"""Sphere tracing (Hart 1996), from cones over tiles down to pixels, and what the field says about a hit point."""
+
+from math import sqrt
+
+import numpy as np
+
+from stages.procedural.field import field
+from stages.procedural.layout import BOUND, CAM_UP, EYE, FORWARD, GROUND_Y, KEY, RIGHT, UP, WINDOW, kernel
+
+Array = np.ndarray
+
+
+@kernel
+def ray(camera: Array, px: float, py: float) -> tuple[float, float, float]:
+    """Unit direction through window position (px, py), in cells from the window's top-left corner."""
+    u, v = camera[WINDOW] + px * camera[WINDOW + 2], camera[WINDOW + 1] - py * camera[WINDOW + 2]
+    x = camera[FORWARD] + u * camera[RIGHT] + v * camera[CAM_UP]
+    y = camera[FORWARD + 1] + u * camera[RIGHT + 1] + v * camera[CAM_UP + 1]
+    z = camera[FORWARD + 2] + u * camera[RIGHT + 2] + v * camera[CAM_UP + 2]
+    n = 1.0 / sqrt(x * x + y * y + z * z)
+    return x * n, y * n, z * n
+
+
+@kernel
+def _span(camera: Array, x: float, y: float, z: float, cone: float) -> tuple[float, float]:
+    """Near and far depth at which a cone about direction (x, y, z) may be inside the bounding sphere."""
+    ox, oy, oz = camera[BOUND] - camera[EYE], camera[BOUND + 1] - camera[EYE + 1], camera[BOUND + 2] - camera[EYE + 2]
+    along = ox * x + oy * y + oz * z
+    radius = camera[BOUND + 3] + 1.1 * along * cone
+    inside = radius * radius - (ox * ox + oy * oy + oz * oz - along * along)
+    if inside <= 0.0:
+        return 1.0, 0.0
+    return along - sqrt(inside), along + sqrt(inside)
+
+
+@kernel
+def _cull(camera: Array, x: float, y: float, z: float, cone: float, spheres: Array, ids: Array) -> int:
+    """Write the parts with a sphere (rows: centre, radius, part) that meets the cone into `ids`; their number."""
+    count = 0
+    for i in range(spheres.shape[0]):
+        part = int(spheres[i, 4])
+        if count > 0 and ids[count - 1] == part:
+            continue
+        ox, oy, oz = spheres[i, 0] - camera[EYE], spheres[i, 1] - camera[EYE + 1], spheres[i, 2] - camera[EYE + 2]
+        along = ox * x + oy * y + oz * z
+        radius = spheres[i, 3] + 1.1 * cone * (along + spheres[i, 3])
+        if ox * ox + oy * oy + oz * oz - along * along <= radius * radius:
+            ids[count] = part
+            count += 1
+    return count
+
+
+@kernel
+def _cone_march(
+    camera: Array, x: float, y: float, z: float, cone: float, parts: Array, grids: Array, ids: Array, count: int
+) -> float:
+    """Depth up to which the whole cone is surely empty; -1 where it never meets the object."""
+    t, far = _span(camera, x, y, z, cone)
+    steps = 0
+    while t < far and steps < 96:
+        d, _ = field(camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count)
+        if d < 1.15 * cone * t:
+            return t
+        t += max(d - 1.05 * cone * t, 0.05 * d)
+        steps += 1
+    return t if steps == 96 else -1.0
+
+
+@kernel
+def tiles(
+    camera: Array,
+    side: int,
+    cell: float,
+    parts: Array,
+    grids: Array,
+    spheres: Array,
+    starts: Array,
+    ids: Array,
+    counts: Array,
+) -> None:
+    """Per tile of `cell` window cells: start depth (-1: empty) into starts (side, side), and its parts into ids, counts."""
+    cone = 0.7072 * cell * camera[WINDOW + 2]
+    for i in range(side):
+        for j in range(side):
+            x, y, z = ray(camera, (j + 0.5) * cell, (i + 0.5) * cell)
+            count = _cull(camera, x, y, z, cone, spheres, ids[i, j])
+            counts[i, j] = count
+            starts[i, j] = _cone_march(camera, x, y, z, cone, parts, grids, ids[i, j], count) if count > 0 else -1.0
+
+
+@kernel
+def hit(
+    camera: Array,
+    x: float,
+    y: float,
+    z: float,
+    start: float,
+    pixel: float,
+    parts: Array,
+    grids: Array,
+    ids: Array,
+    count: int,
+) -> tuple[float, int]:
+    """First depth from `start` at which the surface is within a small part of a pixel, and the part; (-1, -1): none."""
+    _, far = _span(camera, x, y, z, pixel)
+    t, best = start, -1
+    for _ in range(90):
+        d, best = field(camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count)
+        if d < 0.05 * pixel * t:
+            return t, best
+        t += d
+        if t > far:
+            return -1.0, -1
+    return -1.0, -1
+
+
+@kernel
+def normal(
+    x: float, y: float, z: float, h: float, parts: Array, grids: Array, ids: Array, count: int
+) -> tuple[float, float, float]:
+    """Unit outward normal by differences over a tetrahedron of half size h."""
+    a, _ = field(x + h, y - h, z - h, parts, grids, ids, count)
+    b, _ = field(x - h, y - h, z + h, parts, grids, ids, count)
+    c, _ = field(x - h, y + h, z - h, parts, grids, ids, count)
+    d, _ = field(x + h, y + h, z + h, parts, grids, ids, count)
+    nx, ny, nz = a - b - c + d, -a - b + c + d, -a + b - c + d
+    n = 1.0 / (sqrt(nx * nx + ny * ny + nz * nz) + 1e-12)
+    return nx * n, ny * n, nz * n
+
+
+@kernel
+def occlusion(
+    x: float,
+    y: float,
+    z: float,
+    nx: float,
+    ny: float,
+    nz: float,
+    light: Array,
+    reach: float,
+    parts: Array,
+    grids: Array,
+    ids: Array,
+) -> float:
+    """Share of the sky a surface point sees, from the field along its normal (Evans 2006), the ground included."""
+    total, weight, count = 0.0, 1.0, ids.shape[0]
+    for i in range(1, 5):
+        h = reach * i * i / 16.0
+        px, py, pz = x + nx * h, y + ny * h, z + nz * h
+        d, _ = field(px, py, pz, parts, grids, ids, count)
+        d = min(d, px * light[UP] + py * light[UP + 1] + pz * light[UP + 2] - light[GROUND_Y])
+        total += weight * max(h - d, 0.0) / h
+        weight *= 0.8
+    return max(1.0 - 0.42 * total, 0.0)
+
+
+@kernel
+def lit(x: float, y: float, z: float, light: Array, camera: Array, parts: Array, grids: Array, ids: Array) -> float:
+    """Share of the key light that reaches a point: soft shadow with a penumbra of about 6 degrees."""
+    radius, seen, count = camera[BOUND + 3], 1.0, ids.shape[0]
+    t = 0.015 * radius
+    for _ in range(24):
+        px, py, pz = x + light[KEY] * t, y + light[KEY + 1] * t, z + light[KEY + 2] * t
+        d, _ = field(px, py, pz, parts, grids, ids, count)
+        seen = min(seen, 10.0 * d / t)
+        ex, ey, ez = px - camera[BOUND], py - camera[BOUND + 1], pz - camera[BOUND + 2]
+        if seen < 0.005 or ex * ex + ey * ey + ez * ez > radius * radius:
+            break
+        t += min(max(d, 0.035 * radius), 0.3 * radius)
+    seen = max(seen, 0.0)
+    return seen * seen * (3.0 - 2.0 * seen)

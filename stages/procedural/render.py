@@ -1,0 +1,221 @@
+"""The image: tiles, one ray a pixel, eight more where the picture has an edge."""
+
+from math import sqrt
+
+import numpy as np
+
+from stages.procedural.field import fold, to_local
+from stages.procedural.layout import BOUND, EYE, KEY, LOCAL, MAT, UP, WINDOW, Y_HIGH, Y_LOW, kernel
+from stages.procedural.march import hit, lit, normal, occlusion, ray
+from stages.procedural.shade import dot3, encode, shade
+
+Array = np.ndarray
+# 16 stratified sub-pixel places: a 4 x 4 grid sheared so that rows and columns all differ
+_PLACES = np.array([[((4 * j + i) % 16 + 0.5) / 16, ((4 * i + j) % 16 + 0.5) / 16] for i in range(4) for j in range(4)])
+
+
+@kernel
+def trace_pixels(
+    camera: Array,
+    side: int,
+    tile: int,
+    starts: Array,
+    tile_ids: Array,
+    counts: Array,
+    parts: Array,
+    grids: Array,
+    depth: Array,
+    part: Array,
+    normals: Array,
+) -> None:
+    """First hit through each pixel's centre: depth (side, side), -1 for none, part index, and unit normals (.., 3)."""
+    for i in range(side):
+        for j in range(side):
+            a, b = i // tile, j // tile
+            depth[i, j], part[i, j] = -1.0, -1
+            if starts[a, b] < 0.0:
+                continue
+            ids, count = tile_ids[a, b], counts[a, b]
+            x, y, z = ray(camera, j + 0.5, i + 0.5)
+            t, k = hit(camera, x, y, z, starts[a, b], camera[WINDOW + 2], parts, grids, ids, count)
+            depth[i, j], part[i, j] = t, k
+            if t > 0.0:
+                h = 0.7 * camera[WINDOW + 2] * t
+                n = normal(
+                    camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, h, parts, grids, ids, count
+                )
+                normals[i, j, 0], normals[i, j, 1], normals[i, j, 2] = n
+
+
+@kernel
+def visibility(
+    camera: Array, light: Array, parts: Array, grids: Array, everyone: Array, depth: Array, normals: Array, seen: Array
+) -> None:
+    """Ambient and key visibility once for each 2 x 2 block, into seen (side/2, side/2, 3); the third is its depth."""
+    for i in range(seen.shape[0]):
+        for j in range(seen.shape[1]):
+            seen[i, j, 2] = -1.0
+            for k in range(4):
+                r, c = min(2 * i + k // 2, depth.shape[0] - 1), min(2 * j + k % 2, depth.shape[1] - 1)
+                t = depth[r, c]
+                if t < 0.0:
+                    continue
+                x, y, z = ray(camera, c + 0.5, r + 0.5)
+                nx, ny, nz = normals[r, c, 0], normals[r, c, 1], normals[r, c, 2]
+                lift = 1.5 * camera[WINDOW + 2] * t
+                px, py, pz = (
+                    camera[EYE] + t * x + lift * nx,
+                    camera[EYE + 1] + t * y + lift * ny,
+                    camera[EYE + 2] + t * z + lift * nz,
+                )
+                seen[i, j, 0] = occlusion(
+                    px, py, pz, nx, ny, nz, light, 0.28 * camera[BOUND + 3], parts, grids, everyone
+                )
+                facing = dot3(light, KEY, nx, ny, nz)
+                seen[i, j, 1] = lit(px, py, pz, light, camera, parts, grids, everyone) if facing > -0.12 else 0.0
+                seen[i, j, 2] = t
+                break
+
+
+@kernel
+def _gather(seen: Array, px: float, py: float, t: float, scale: float) -> tuple[float, float]:
+    """Visibility at window position (px, py), depth t: bilinear over the blocks of like depth."""
+    u, v = 0.5 * px - 0.5, 0.5 * py - 0.5
+    i, j = int(np.floor(v)), int(np.floor(u))
+    a, b, total = 0.0, 0.0, 1e-9
+    for k in range(4):
+        r, c = i + k // 2, j + k % 2
+        if r < 0 or c < 0 or r >= seen.shape[0] or c >= seen.shape[1] or seen[r, c, 2] < 0.0:
+            continue
+        gap = (seen[r, c, 2] - t) / scale
+        w = (1.02 - abs(v - r)) * (1.02 - abs(u - c)) / (1.0 + gap * gap)
+        a, b, total = a + w * seen[r, c, 0], b + w * seen[r, c, 1], total + w
+    return (a / total, b / total) if total > 1e-6 else (1.0, 1.0)
+
+
+@kernel
+def _colour(
+    camera: Array,
+    light: Array,
+    parts: Array,
+    materials: Array,
+    seen: Array,
+    px: float,
+    py: float,
+    t: float,
+    k: int,
+    work: Array,
+) -> None:
+    """Linear RGB at a hit into work[3, :3]; work[2, :3] holds the normal (work is (4, 9))."""
+    x, y, z = ray(camera, px, py)
+    p, tex, n, v = work[0], work[1], work[2], work[0, 3:6]
+    v[0], v[1], v[2] = -x, -y, -z
+    p[0], p[1], p[2] = camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z
+    q = materials[int(parts[k, MAT])]
+    tex[0], tex[1], tex[2] = p[0], p[1], p[2]
+    if q[LOCAL] > 0.0:
+        fx, fy, fz = fold(p[0], p[1], p[2], parts, k)
+        tex[0], tex[1], tex[2] = to_local(fx, fy, fz, parts, k)
+    pixel = camera[WINDOW + 2] * t
+    slant = pixel / sqrt(max(dot3(v, 0, n[0], n[1], n[2]), 0.15))
+    ao, sun = _gather(seen, px, py, t, 6.0 * pixel)
+    height = (p[1] - light[Y_LOW]) / (light[Y_HIGH] - light[Y_LOW])
+    shade(p, tex, n, v, height, slant, ao, sun, q, light, work[3])
+
+
+@kernel
+def _is_edge(depth: Array, part: Array, normals: Array, parts: Array, i: int, j: int, pixel: float) -> bool:
+    """True where the 3 x 3 neighbourhood holds a silhouette, another material or a crease."""
+    t, k = depth[i, j], part[i, j]
+    for di in range(-1, 2):
+        for dj in range(-1, 2):
+            r, c = min(max(i + di, 0), depth.shape[0] - 1), min(max(j + dj, 0), depth.shape[1] - 1)
+            s, m = depth[r, c], part[r, c]
+            if (s < 0.0) != (t < 0.0):
+                return True
+            if t < 0.0:
+                continue
+            if abs(s - t) > 12.0 * pixel * t or parts[m, MAT] != parts[k, MAT]:
+                return True
+            if dot3(normals[i, j], 0, normals[r, c, 0], normals[r, c, 1], normals[r, c, 2]) < 0.75:
+                return True
+    return False
+
+
+@kernel
+def _many(
+    camera: Array,
+    light: Array,
+    tile: int,
+    starts: Array,
+    tile_ids: Array,
+    counts: Array,
+    parts: Array,
+    grids: Array,
+    materials: Array,
+    seen: Array,
+    i: int,
+    j: int,
+    work: Array,
+    total: Array,
+) -> int:
+    """Sum the colour of the shaded hits of 16 rays through pixel (i, j) into total[:3], their number total[3]; all hits."""
+    total[:] = 0.0
+    hits, a, b = 0, i // tile, j // tile
+    if starts[a, b] < 0.0:
+        return 0
+    ids, count = tile_ids[a, b], counts[a, b]
+    for s in range(16):
+        px, py = j + _PLACES[s, 0], i + _PLACES[s, 1]
+        x, y, z = ray(camera, px, py)
+        t, k = hit(camera, x, y, z, starts[a, b], camera[WINDOW + 2], parts, grids, ids, count)
+        if t < 0.0:
+            continue
+        hits += 1
+        if hits % 3 != 1:
+            continue
+        h = 0.5 * camera[WINDOW + 2] * t
+        n = normal(camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, h, parts, grids, ids, count)
+        work[2, 0], work[2, 1], work[2, 2] = n
+        _colour(camera, light, parts, materials, seen, px, py, t, k, work)
+        total[3] += 1.0
+        for c in range(3):
+            total[c] += min(work[3, c], 4.0)
+    return hits
+
+
+@kernel
+def paint(
+    camera: Array,
+    light: Array,
+    tile: int,
+    starts: Array,
+    tile_ids: Array,
+    counts: Array,
+    parts: Array,
+    grids: Array,
+    materials: Array,
+    depth: Array,
+    part: Array,
+    normals: Array,
+    seen: Array,
+    rgba: Array,
+) -> None:
+    """Colour and coverage of every pixel into rgba (side, side, 4) uint8: straight sRGB, RGB 0 where alpha 0."""
+    for i in range(rgba.shape[0]):
+        for j in range(rgba.shape[1]):
+            alpha = 16
+            if _is_edge(depth, part, normals, parts, i, j, camera[WINDOW + 2]):
+                alpha = _many(
+                    camera, light, tile, starts, tile_ids, counts, parts, grids, materials, seen, i, j, work, total
+                )
+            elif depth[i, j] > 0.0:
+                for c in range(3):
+                    work[2, c] = normals[i, j, c]
+                _colour(camera, light, parts, materials, seen, j + 0.5, i + 0.5, depth[i, j], part[i, j], work)
+                total[0], total[1], total[2], total[3] = work[3, 0], work[3, 1], work[3, 2], 1.0
+            else:
+                alpha = 0
+            rgba[i, j, 3] = int(np.rint(alpha * 255.0 / 16.0))
+            for c in range(3):
+                rgba[i, j, c] = int(np.rint(255.0 * encode(total[c] / total[3]))) if alpha > 0 else 0

@@ -1,0 +1,188 @@
+"""Signed distances (negative inside) of the part kinds, in the part's own frame.
+
+Formulas of the exact ones follow Quilez, "Distance functions" (iquilezles.org/articles/distfunctions); the others
+are bounds, made safe by the part's step scale.
+"""
+
+from math import acos, atan2, cos, floor, pi, sin, sqrt
+
+import numpy as np
+
+from stages.procedural.layout import GRID, GRID_SIDE, SIZE, kernel
+
+Array = np.ndarray
+
+
+@kernel
+def flat(x: float, y: float) -> float:
+    """Length of (x, y): without the overflow care that makes `math.hypot` slow."""
+    return sqrt(x * x + y * y)
+
+
+@kernel
+def ball(x: float, y: float, z: float, a: float, b: float, c: float) -> float:
+    """Ellipsoid of semi-axes a, b, c (first-order distance; exact for a sphere)."""
+    k0 = sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2)
+    k1 = sqrt((x / (a * a)) ** 2 + (y / (b * b)) ** 2 + (z / (c * c)) ** 2)
+    return k0 * (k0 - 1.0) / k1 if k1 > 1e-9 else -min(a, b, c)
+
+
+@kernel
+def box(x: float, y: float, z: float, a: float, b: float, c: float, r: float) -> float:
+    """Box of half sizes a, b, c with edges rounded by r."""
+    p, q, s = abs(x) - a + r, abs(y) - b + r, abs(z) - c + r
+    out = sqrt(max(p, 0.0) ** 2 + max(q, 0.0) ** 2 + max(s, 0.0) ** 2)
+    return out + min(max(p, q, s), 0.0) - r
+
+
+@kernel
+def cylinder(x: float, y: float, z: float, radius: float, half: float, r: float) -> float:
+    """Cylinder about y of radius and half height, rims rounded by r."""
+    p, q = flat(x, z) - radius + r, abs(y) - half + r
+    return flat(max(p, 0.0), max(q, 0.0)) + min(max(p, q), 0.0) - r
+
+
+@kernel
+def cone(x: float, y: float, z: float, low: float, top: float, half: float, r: float) -> float:
+    """Frustum about y: radius `low` at -half, `top` at +half, rounded by r."""
+    low, top, half = max(low - r, 0.0), max(top - r, 0.0), half - r
+    q = flat(x, z)
+    side, rise = top - low, 2.0 * half
+    ax, ay = q - min(q, low if y < 0 else top), abs(y) - half
+    t = min(max(((top - q) * side + (half - y) * rise) / (side * side + rise * rise), 0.0), 1.0)
+    bx, by = q - top + side * t, y - half + rise * t
+    d = sqrt(min(ax * ax + ay * ay, bx * bx + by * by))
+    return (-d if bx < 0 and ay < 0 else d) - r
+
+
+@kernel
+def torus(x: float, y: float, z: float, radius: float, r: float, arc: float) -> float:
+    """Torus about z, kept within `arc` radians either side of +y (pi: all), with round ends."""
+    x = abs(x)
+    s, c = sin(arc), cos(arc)
+    k = x * s + y * c if c * x > s * y else flat(x, y)
+    return sqrt(max(x * x + y * y + z * z + radius * radius - 2.0 * radius * k, 0.0)) - r
+
+
+@kernel
+def pill(x: float, y: float, z: float, low: float, top: float, half: float) -> float:
+    """Round cone about y: balls of radius `low` at -half and `top` at +half, and their hull."""
+    h = 2.0 * half
+    b = (low - top) / h
+    a = sqrt(max(1.0 - b * b, 0.0))
+    q, y = flat(x, z), y + half
+    k = -b * q + a * y
+    if k < 0.0:
+        return flat(q, y) - low
+    if k > a * h:
+        return flat(q, y - h) - top
+    return q * a + y * b - low
+
+
+@kernel
+def drawn(u: float, v: float, grids: Array, parts: Array, k: int) -> float:
+    """Part k's tabulated 2-D distance at (u, v), by quadratic B-spline (C1: no facets in reflections)."""
+    iu, iv, n = parts[k, SIZE + 2], parts[k, SIZE + 3], int(parts[k, GRID])
+    s, t = (u - parts[k, SIZE]) * iu, (v - parts[k, SIZE + 1]) * iv
+    sc, tc = min(max(s, 1.0), GRID_SIDE - 2.0), min(max(t, 1.0), GRID_SIDE - 2.0)
+    if s != sc or t != tc:
+        return flat((s - sc) / iu, (t - tc) / iv) + parts[k, SIZE + 4]
+    i, j = int(sc + 0.5), int(tc + 0.5)
+    f, g = sc - i, tc - j
+    a0, a1, a2 = 0.5 * (0.5 - f) ** 2, 0.75 - f * f, 0.5 * (0.5 + f) ** 2
+    r0 = a0 * grids[n, j - 1, i - 1] + a1 * grids[n, j - 1, i] + a2 * grids[n, j - 1, i + 1]
+    r1 = a0 * grids[n, j, i - 1] + a1 * grids[n, j, i] + a2 * grids[n, j, i + 1]
+    r2 = a0 * grids[n, j + 1, i - 1] + a1 * grids[n, j + 1, i] + a2 * grids[n, j + 1, i + 1]
+    return 0.5 * (0.5 - g) ** 2 * r0 + (0.75 - g * g) * r1 + 0.5 * (0.5 + g) ** 2 * r2
+
+
+@kernel
+def slab(outline: float, z: float, half: float, r: float) -> float:
+    """A 2-D distance extruded along z to half depth, edges rounded by r."""
+    p, q = outline + r, abs(z) - half + r
+    return flat(max(p, 0.0), max(q, 0.0)) + min(max(p, q), 0.0) - r
+
+
+@kernel
+def superquadric(x: float, y: float, z: float, parts: Array, j: int) -> float:
+    """Radial distance to a superquadric (Barr 1981). Size: semi-axes, then exponents along y and around it."""
+    a, b, c = parts[j, SIZE], parts[j, SIZE + 1], parts[j, SIZE + 2]
+    e1, e2 = parts[j, SIZE + 3], parts[j, SIZE + 4]
+    f = (abs(x / a) + 1e-9) ** (2.0 / e2) + (abs(z / c) + 1e-9) ** (2.0 / e2)
+    f = f ** (e2 / e1) + (abs(y / b) + 1e-9) ** (2.0 / e1)
+    return sqrt(x * x + y * y + z * z) * (1.0 - f ** (-0.5 * e1))
+
+
+@kernel
+def coil(x: float, y: float, z: float, radius: float, pitch: float, r: float, half: float) -> float:
+    """Helix about y rising `pitch` a turn, cut flat at +-half as ground springs are."""
+    v = y - pitch * atan2(z, x) / (2.0 * pi)
+    v -= pitch * floor(v / pitch + 0.5)
+    slope = pitch / (2.0 * pi * radius)
+    d = flat(flat(x, z) - radius, v / sqrt(1.0 + slope * slope)) - r
+    return max(d, abs(y) - half)
+
+
+@kernel
+def bevel(a: float, b: float, k: float) -> float:
+    """Smooth maximum with radius k."""
+    h = max(k - abs(a - b), 0.0)
+    return max(a, b) + h * h * 0.25 / k
+
+
+@kernel
+def ngon(x: float, y: float, z: float, parts: Array, j: int) -> float:
+    """n-sided gem about y. Size: n, radius, side lean, top y, top slope, bottom y, bottom slope, bevel (radians)."""
+    sector = 2.0 * pi / parts[j, SIZE]
+    a = atan2(z, x)
+    p = flat(x, z) * cos(a - sector * floor(a / sector + 0.5))
+    d = (p - parts[j, SIZE + 1]) * cos(parts[j, SIZE + 2]) + y * sin(parts[j, SIZE + 2])
+    d = bevel(d, p * sin(parts[j, SIZE + 4]) + (y - parts[j, SIZE + 3]) * cos(parts[j, SIZE + 4]), parts[j, SIZE + 7])
+    return bevel(d, p * sin(parts[j, SIZE + 6]) - (y - parts[j, SIZE + 5]) * cos(parts[j, SIZE + 6]), parts[j, SIZE + 7])
+
+
+@kernel
+def _cubic_root(p: float, q: float, shift: float) -> tuple[float, float]:
+    """The two candidate roots of t^3 + 3pt + q = 0 (depressed), less `shift`, as the Bezier distance needs them."""
+    h = q * q + 4.0 * p * p * p
+    if h >= 0.0:
+        h = sqrt(h)
+        a, b = 0.5 * (h - q), 0.5 * (-h - q)
+        t = np.sign(a) * abs(a) ** (1.0 / 3.0) + np.sign(b) * abs(b) ** (1.0 / 3.0) - shift
+        return t, t
+    s = sqrt(-p)
+    v = acos(min(max(q / (p * s * 2.0), -1.0), 1.0)) / 3.0
+    m, n = cos(v), sin(v) * 1.7320508075688772
+    return (m + m) * s - shift, (-n - m) * s - shift
+
+
+@kernel
+def tube(x: float, y: float, z: float, parts: Array, j: int) -> float:
+    """Tapered tube along a quadratic Bezier. Size: points A, B, C (9), radii at A and C."""
+    ax, ay, az = parts[j, SIZE + 3] - parts[j, SIZE], parts[j, SIZE + 4] - parts[j, SIZE + 1], parts[j, SIZE + 5] - parts[j, SIZE + 2]
+    bx, by, bz = parts[j, SIZE] - 2 * parts[j, SIZE + 3] + parts[j, SIZE + 6], parts[j, SIZE + 1] - 2 * parts[j, SIZE + 4] + parts[j, SIZE + 7], parts[j, SIZE + 2] - 2 * parts[j, SIZE + 5] + parts[j, SIZE + 8]
+    dx, dy, dz = parts[j, SIZE] - x, parts[j, SIZE + 1] - y, parts[j, SIZE + 2] - z
+    kk = 1.0 / (bx * bx + by * by + bz * bz + 1e-12)
+    kx = kk * (ax * bx + ay * by + az * bz)
+    ky = kk * (2.0 * (ax * ax + ay * ay + az * az) + dx * bx + dy * by + dz * bz) / 3.0
+    kz = kk * (dx * ax + dy * ay + dz * az)
+    t0, t1 = _cubic_root(ky - kx * kx, kx * (2.0 * kx * kx - 3.0 * ky) + kz, kx)
+    best = 1e9
+    for s in (t0, t1):
+        t = min(max(s, 0.0), 1.0)
+        ex, ey, ez = dx + (2 * ax + bx * t) * t, dy + (2 * ay + by * t) * t, dz + (2 * az + bz * t) * t
+        best = min(best, sqrt(ex * ex + ey * ey + ez * ez) - parts[j, SIZE + 9] - (parts[j, SIZE + 10] - parts[j, SIZE + 9]) * t)
+    return best
+
+
+@kernel
+def knot(x: float, y: float, z: float, parts: Array, j: int) -> float:
+    """(p, q) torus knot about y: p strands wound on a tube round a circle. Size: both radii, thickness, p, q."""
+    radius, small, r = parts[j, SIZE], parts[j, SIZE + 1], parts[j, SIZE + 2]
+    p, q = parts[j, SIZE + 3], parts[j, SIZE + 4]
+    u, v, a = flat(x, z) - radius, y, atan2(z, x) * q / p
+    u, v = u * cos(a) + v * sin(a), v * cos(a) - u * sin(a)
+    sector = 2.0 * pi / p
+    b = sector * floor(atan2(v, u) / sector + 0.5)
+    u, v = u * cos(b) + v * sin(b), v * cos(b) - u * sin(b)
+    return flat(u - small, v) - r
