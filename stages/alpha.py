@@ -5,11 +5,12 @@ rational value rounded to nearest; the denominators (255, 255^3) are odd, so no 
 """
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
-from stages.types import U8, Patch
+from stages.types import F32, U8, Patch
 
 _CUBE = 255 * 255 * 255
+_READ = types.Array(types.uint8, 3, "C", readonly=True)  # cached assets may not be written to
 
 
 @njit("void(u1[:,:,::1], u1[:,:,::1], i8, i8)", cache=True, nogil=True)
@@ -69,6 +70,44 @@ def _recompose(background: U8, foreground: U8, shadow: U8, occluder: U8, out: U8
                 target = front + (255 - oa) * foreground[y, x, c]
                 total = (255 - fa) * behind + 255 * fa * target
                 out[y, x, c] = (total + _CUBE // 2) // _CUBE
+
+
+@njit(types.float32[:, :, ::1](_READ), cache=True, nogil=True)
+def _premultiply(rgba: U8) -> F32:
+    out = np.empty(rgba.shape, np.float32)
+    for y in range(rgba.shape[0]):
+        for x in range(rgba.shape[1]):
+            a = np.float32(rgba[y, x, 3])
+            share = a * np.float32(1 / 255)
+            for c in range(3):
+                out[y, x, c] = share * np.float32(rgba[y, x, c])
+            out[y, x, 3] = a
+    return out
+
+
+@njit("u1[:,:,::1](f4[:,:,::1])", cache=True, nogil=True)
+def _unpremultiply(pm: F32) -> U8:
+    out = np.zeros(pm.shape, np.uint8)
+    for y in range(pm.shape[0]):
+        for x in range(pm.shape[1]):
+            a = np.rint(pm[y, x, 3])
+            if a < 1:
+                continue
+            gain = np.float32(255) / pm[y, x, 3]
+            for c in range(3):
+                out[y, x, c] = np.uint8(min(np.float32(255), max(np.float32(0), np.rint(pm[y, x, c] * gain))))
+            out[y, x, 3] = np.uint8(min(np.float32(255), a))
+    return out
+
+
+def premultiply_pm(rgba: U8) -> F32:
+    """Colour times alpha: uint8 (h, w, 4) straight to float32 (h, w, 4) in [0, 255], alpha in [0, 255]."""
+    return np.asarray(_premultiply(np.ascontiguousarray(rgba)))
+
+
+def unpremultiply(pm: F32) -> U8:
+    """Back to uint8 straight, rounded to nearest; RGB is 0 where alpha rounds to 0."""
+    return np.asarray(_unpremultiply(np.ascontiguousarray(pm)))
 
 
 def over_rgb(canvas: U8, patch: Patch) -> None:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.alpha import premultiply_pm, unpremultiply
 from stages.types import U8, Patch, Plate
 
 F64 = NDArray[np.float64]
@@ -44,7 +45,7 @@ def warp_object(rgba: U8, scale: float, rotation: float, flip: bool) -> tuple[U8
         pixels of that array.
     """
     matrix = object_matrix(rgba.shape[1], rgba.shape[0], scale, rotation, flip)
-    pm = _premultiply(rgba)
+    pm = premultiply_pm(rgba)
     pre = np.eye(3)
     if scale < 0.75 or rotation == 0.0 and scale < 1.0:
         w, h = (max(1, round(n * scale)) for n in (rgba.shape[1], rgba.shape[0]))
@@ -53,7 +54,7 @@ def warp_object(rgba: U8, scale: float, rotation: float, flip: bool) -> tuple[U8
     out_w, out_h = (math.ceil(n) + 2 for n in box_size(rgba.shape[1], rgba.shape[0], scale, rotation))
     matrix[:, 2] += 1.0  # a border of one pixel keeps the edge's anti-aliasing
     warped = cv2.warpAffine(pm, _pixel_centred(matrix @ pre), (out_w, out_h), flags=cv2.INTER_LINEAR)
-    straight = _unpremultiply(warped)
+    straight = unpremultiply(warped)
     x, y, w, h = alpha_box(straight)
     matrix[:, 2] -= (x, y)
     return np.ascontiguousarray(straight[y : y + h, x : x + w]), matrix
@@ -64,19 +65,6 @@ def _pixel_centred(matrix: F64) -> F64:
     out = matrix.copy()
     out[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
     return out
-
-
-def _premultiply(rgba: U8) -> NDArray[np.float32]:
-    out = rgba.astype(np.float32)
-    out[..., :3] *= out[..., 3:] * np.float32(1 / 255)
-    return out
-
-
-def _unpremultiply(pm: NDArray[np.float32]) -> U8:
-    alpha = np.rint(pm[..., 3:])
-    gain = np.divide(np.float32(255), pm[..., 3:], out=np.zeros_like(alpha), where=alpha > 0)
-    out = np.concatenate([pm[..., :3] * gain, alpha], axis=2)
-    return np.rint(np.clip(out, 0, 255)).astype(np.uint8)
 
 
 def alpha_box(rgba: U8) -> tuple[int, int, int, int]:

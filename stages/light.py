@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from numba import njit
 
 from stages.types import F32, U8, Patch, Shadow
 
@@ -86,15 +87,24 @@ def harmonize(rgba: U8, scene: U8, strength: float) -> U8:
     """
     if strength <= 0:
         return rgba
-    table = transfer_table(_moments_rgba(rgba), _moments(scene), strength)
-    out = rgba.copy()
-    out[..., :3] = cv2.LUT(np.ascontiguousarray(rgba[..., :3]), table)
-    out[rgba[..., 3] == 0] = 0
+    table = transfer_table(_moments(rgba), _moments(scene), strength)
+    return np.asarray(_look_up(np.ascontiguousarray(rgba), table))
+
+
+@njit("u1[:,:,::1](u1[:,:,::1], u1[:,::1])", cache=True, nogil=True)
+def _look_up(rgba: U8, table: U8) -> U8:
+    out = np.zeros(rgba.shape, np.uint8)
+    for y in range(rgba.shape[0]):
+        for x in range(rgba.shape[1]):
+            if rgba[y, x, 3] > 0:
+                for c in range(3):
+                    out[y, x, c] = table[rgba[y, x, c], c]
+                out[y, x, 3] = rgba[y, x, 3]
     return out
 
 
 def transfer_table(own: tuple[F32, F32], scene: tuple[F32, F32], strength: float) -> U8:
-    """Look-up table uint8 (1, 256, 3) from per-channel (mean, standard deviation) of object and scene."""
+    """Look-up table uint8 (256, 3) from per-channel (mean, standard deviation) of object and scene."""
     (mean, std), (to_mean, to_std) = own, scene
     tint = np.clip(to_mean / max(1.0, float(to_mean.mean())), 0.8, 1.25)  # grey-world estimate of the light
     gain = np.clip((to_std + 8) / (std + 8), 0.75, 1.25)
@@ -102,17 +112,14 @@ def transfer_table(own: tuple[F32, F32], scene: tuple[F32, F32], strength: float
     levels = np.arange(256, dtype=np.float32)[:, None]
     moved = ((levels - mean) * gain + mean + shift) * tint
     mixed = levels + np.float32(strength) * (moved - levels)
-    return np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)[None]
+    return np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
 
 
-def _moments(rgb: U8) -> tuple[F32, F32]:
-    thumb = cv2.resize(rgb, (32, 32), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
-    return thumb.mean(axis=0), thumb.std(axis=0)
-
-
-def _moments_rgba(rgba: U8) -> tuple[F32, F32]:
-    step = max(1, min(rgba.shape[:2]) // 32)
-    flat = rgba[::step, ::step].reshape(-1, 4).astype(np.float32)
-    weight = flat[:, 3:] / max(1.0, float(flat[:, 3].sum()))
+def _moments(pixels: U8) -> tuple[F32, F32]:
+    """Mean and standard deviation a channel, alpha-weighted, of about 32 x 32 pixels on a grid."""
+    step_y, step_x = (max(1, n // 32) for n in pixels.shape[:2])
+    flat = pixels[::step_y, ::step_x].reshape(-1, pixels.shape[2]).astype(np.float32)
+    weight = flat[:, 3:] if flat.shape[1] == 4 else np.ones((len(flat), 1), np.float32)
+    weight = weight / max(1.0, float(weight.sum()))
     mean = (flat[:, :3] * weight).sum(axis=0)
     return mean, np.sqrt(((flat[:, :3] - mean) ** 2 * weight).sum(axis=0))

@@ -32,6 +32,7 @@ from stages.procedural.layout import (
     TORUS,
     TUBE,
     TWIST,
+    inlined,
     kernel,
 )
 from stages.procedural.noise import fbm, noise
@@ -42,7 +43,7 @@ _ball, _slab, _drawn, _tube, _knot = solids.ball, solids.slab, solids.drawn, sol
 _super, _coil, _ngon, _flat = solids.superquadric, solids.coil, solids.ngon, solids.flat
 
 
-@kernel
+@inlined
 def _simple(kind: int, x: float, y: float, z: float, parts: Array, j: int) -> float:
     a, b, c, d = parts[j, SIZE], parts[j, SIZE + 1], parts[j, SIZE + 2], parts[j, SIZE + 3]
     if kind == BOX:
@@ -58,7 +59,7 @@ def _simple(kind: int, x: float, y: float, z: float, parts: Array, j: int) -> fl
     return _ball(x, y, z, a, b, c)
 
 
-@kernel
+@inlined
 def _rich(kind: int, x: float, y: float, z: float, parts: Array, j: int, grids: Array) -> float:
     if kind == LATHE:
         return _drawn(_flat(x, z), y, grids, parts, j)
@@ -75,7 +76,7 @@ def _rich(kind: int, x: float, y: float, z: float, parts: Array, j: int, grids: 
     return _slab(_drawn(x, y, grids, parts, j), z, parts[j, SIZE + 5], parts[j, SIZE + 6])
 
 
-@kernel
+@inlined
 def _displaced(kind: int, x: float, y: float, z: float, freq: float) -> float:
     if kind == 0:
         return fbm(freq * x, freq * y, freq * z)
@@ -86,7 +87,7 @@ def _displaced(kind: int, x: float, y: float, z: float, freq: float) -> float:
     return sin(freq * x) * sin(freq * y) * sin(freq * z)
 
 
-@kernel
+@inlined
 def fold(x: float, y: float, z: float, parts: Array, j: int) -> tuple[float, float, float]:
     """Map a point of object space onto the part's first copy (mirrors, then turns about y)."""
     mirror = int(parts[j, MIRROR])
@@ -102,7 +103,7 @@ def fold(x: float, y: float, z: float, parts: Array, j: int) -> tuple[float, flo
     return x, y, z
 
 
-@kernel
+@inlined
 def to_local(x: float, y: float, z: float, parts: Array, j: int) -> tuple[float, float, float]:
     """A folded point in the part's own frame."""
     x, y, z = x - parts[j, POS], y - parts[j, POS + 1], z - parts[j, POS + 2]
@@ -115,7 +116,7 @@ def to_local(x: float, y: float, z: float, parts: Array, j: int) -> tuple[float,
     return u, v, w
 
 
-@kernel
+@inlined
 def _part(x: float, y: float, z: float, parts: Array, j: int, grids: Array) -> float:
     u, v, w = to_local(x, y, z, parts, j)
     kind = int(parts[j, KIND])
@@ -131,7 +132,7 @@ def _part(x: float, y: float, z: float, parts: Array, j: int, grids: Array) -> f
     return d * parts[j, SCALE]
 
 
-@kernel
+@inlined
 def _join(d: float, e: float, op: int, k: float) -> float:
     if op == 0:
         h = max(k - abs(d - e), 0.0)

@@ -2,7 +2,9 @@
 
 from numba import njit
 
+# No kernel allocates, so reference counting is off: its atomic operations cost more than the arithmetic of a part.
 kernel = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+inlined = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)
 
 # part kinds
 BALL, BOX, CYLINDER, CONE, TORUS, PILL, LATHE, SLAB = range(8)

@@ -5,12 +5,12 @@ from math import sqrt
 import numpy as np
 
 from stages.procedural.field import field
-from stages.procedural.layout import BOUND, CAM_UP, EYE, FORWARD, GROUND_Y, KEY, RIGHT, UP, WINDOW, kernel
+from stages.procedural.layout import BOUND, CAM_UP, EYE, FORWARD, GROUND_Y, KEY, RIGHT, UP, WINDOW, inlined, kernel
 
 Array = np.ndarray
 
 
-@kernel
+@inlined
 def ray(camera: Array, px: float, py: float) -> tuple[float, float, float]:
     """Unit direction through window position (px, py), in cells from the window's top-left corner."""
     u, v = camera[WINDOW] + px * camera[WINDOW + 2], camera[WINDOW + 1] - py * camera[WINDOW + 2]
@@ -21,7 +21,7 @@ def ray(camera: Array, px: float, py: float) -> tuple[float, float, float]:
     return x * n, y * n, z * n
 
 
-@kernel
+@inlined
 def _span(camera: Array, x: float, y: float, z: float, cone: float) -> tuple[float, float]:
     """Near and far depth at which a cone about direction (x, y, z) may be inside the bounding sphere."""
     ox, oy, oz = camera[BOUND] - camera[EYE], camera[BOUND + 1] - camera[EYE + 1], camera[BOUND + 2] - camera[EYE + 2]
@@ -95,21 +95,31 @@ def hit(
     y: float,
     z: float,
     start: float,
-    pixel: float,
+    behind: float,
     parts: Array,
     grids: Array,
     ids: Array,
     count: int,
 ) -> tuple[float, int]:
-    """First depth from `start` at which the surface is within a small part of a pixel, and the part; (-1, -1): none."""
+    """First depth from `start` at which the surface is within a small part of a pixel, and the part; (-1, -1): none.
+
+    Near the surface the step is that of the secant, as the field is almost linear there. Past depth `behind`, a ray
+    two pixels clear of the object is taken for a miss.
+    """
+    pixel = camera[WINDOW + 2]
     _, far = _span(camera, x, y, z, pixel)
-    t, best = start, -1
+    t, best, last, step = start, -1, 1e9, 1.0
     for _ in range(90):
-        d, best = field(camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count)
-        if d < 0.05 * pixel * t:
-            return t, best
-        t += d
-        if t > far:
+        d, best = field(
+            camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count
+        )
+        if d < 0.06 * pixel * t:
+            return t + d, best
+        stride = d
+        if d < 4.0 * pixel * t and last - d > 0.25 * step:
+            stride = d * step / (last - d)
+        t, last, step = t + stride, d, stride
+        if t > far or (t > behind and d > 2.0 * pixel * t):
             return -1.0, -1
     return -1.0, -1
 

@@ -4,13 +4,13 @@ from math import floor, sqrt
 
 import numpy as np
 
-from stages.procedural.layout import kernel
+from stages.procedural.layout import inlined, kernel
 
 _SIDE = 32
 _LATTICE = np.random.Generator(np.random.Philox(key=20)).random((_SIDE, _SIDE, _SIDE)).astype(np.float32)
 
 
-@kernel
+@inlined
 def lattice(i: int, j: int, k: int) -> float:
     """The lattice value at integer (i, j, k), in [0, 1); periodic with 32."""
     return float(_LATTICE[i & 31, j & 31, k & 31])

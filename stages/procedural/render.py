@@ -5,13 +5,22 @@ from math import sqrt
 import numpy as np
 
 from stages.procedural.field import fold, to_local
-from stages.procedural.layout import BOUND, EYE, KEY, LOCAL, MAT, UP, WINDOW, Y_HIGH, Y_LOW, kernel
+from stages.procedural.layout import BOUND, EYE, KEY, LOCAL, MAT, UP, WINDOW, Y_HIGH, Y_LOW, inlined, kernel
 from stages.procedural.march import hit, lit, normal, occlusion, ray
 from stages.procedural.shade import dot3, encode, shade
 
 Array = np.ndarray
-# 16 stratified sub-pixel places: a 4 x 4 grid sheared so that rows and columns all differ
-_PLACES = np.array([[((4 * j + i) % 16 + 0.5) / 16, ((4 * i + j) % 16 + 0.5) / 16] for i in range(4) for j in range(4)])
+
+
+def _places() -> Array:
+    """Sub-pixel places (32, 2): rows 4 to 7 a rotated square, rows 16 to 31 a 4 x 4 grid sheared by rows and columns."""
+    out = np.zeros((32, 2))
+    out[4:8] = [(0.375, 0.125), (0.875, 0.375), (0.125, 0.625), (0.625, 0.875)]
+    out[16:] = [((4 * j + i + 0.5) / 16, (4 * i + j + 0.5) / 16) for i in range(4) for j in range(4)]
+    return out
+
+
+_PLACES = _places()
 
 
 @kernel
@@ -37,7 +46,7 @@ def trace_pixels(
                 continue
             ids, count = tile_ids[a, b], counts[a, b]
             x, y, z = ray(camera, j + 0.5, i + 0.5)
-            t, k = hit(camera, x, y, z, starts[a, b], camera[WINDOW + 2], parts, grids, ids, count)
+            t, k = hit(camera, x, y, z, starts[a, b], 1e9, parts, grids, ids, count)
             depth[i, j], part[i, j] = t, k
             if t > 0.0:
                 h = 0.7 * camera[WINDOW + 2] * t
@@ -124,22 +133,37 @@ def _colour(
 
 
 @kernel
-def _is_edge(depth: Array, part: Array, normals: Array, parts: Array, i: int, j: int, pixel: float) -> bool:
-    """True where the 3 x 3 neighbourhood holds a silhouette, another material or a crease."""
-    t, k = depth[i, j], part[i, j]
+def _edge_rays(
+    depth: Array, part: Array, normals: Array, parts: Array, i: int, j: int, pixel: float, near: Array
+) -> int:
+    """How many rays pixel (i, j) deserves: 16 on a silhouette, 4 on an inner edge, 1 within a surface, 0 outside.
+
+    Writes the nearest and farthest depth of the 3 x 3 neighbourhood into near[:2].
+    """
+    t, k, empty, rough = depth[i, j], part[i, j], 0, False
+    near[0], near[1] = 1e9, -1.0
     for di in range(-1, 2):
         for dj in range(-1, 2):
             r, c = min(max(i + di, 0), depth.shape[0] - 1), min(max(j + dj, 0), depth.shape[1] - 1)
             s, m = depth[r, c], part[r, c]
-            if (s < 0.0) != (t < 0.0):
-                return True
-            if t < 0.0:
+            if s < 0.0:
+                empty += 1
                 continue
-            if abs(s - t) > 12.0 * pixel * t or parts[m, MAT] != parts[k, MAT]:
-                return True
-            if dot3(normals[i, j], 0, normals[r, c, 0], normals[r, c, 1], normals[r, c, 2]) < 0.75:
-                return True
-    return False
+            near[0], near[1] = min(near[0], s), max(near[1], s)
+            if t > 0.0 and m != k and (parts[m, MAT] != parts[k, MAT] or abs(s - t) > 12.0 * pixel * t):
+                rough = True
+            if t > 0.0 and (abs(s - t) > 25.0 * pixel * t or _turns(normals, i, j, r, c)):
+                rough = True
+    if empty == 9:
+        return 0
+    return 16 if empty > 0 else (4 if rough else 1)
+
+
+@inlined
+def _turns(normals: Array, i: int, j: int, r: int, c: int) -> bool:
+    return normals[i, j, 0] * normals[r, c, 0] + normals[i, j, 1] * normals[r, c, 1] + normals[i, j, 2] * normals[
+        r, c, 2
+    ] < 0.5
 
 
 @kernel
@@ -156,26 +180,33 @@ def _many(
     seen: Array,
     i: int,
     j: int,
+    rays: int,
     work: Array,
     total: Array,
 ) -> int:
-    """Sum the colour of the shaded hits of 16 rays through pixel (i, j) into total[:3], their number total[3]; all hits."""
-    total[:] = 0.0
-    hits, a, b = 0, i // tile, j // tile
+    """Sum the colour of shaded hits of rays through pixel (i, j) into total[:3], their number into total[3]; all hits.
+
+    total[4:6] holds the depths between which the neighbours were hit.
+    """
+    total[:4] = 0.0
+    hits, a, b, pixel = 0, i // tile, j // tile, camera[WINDOW + 2]
     if starts[a, b] < 0.0:
         return 0
     ids, count = tile_ids[a, b], counts[a, b]
-    for s in range(16):
-        px, py = j + _PLACES[s, 0], i + _PLACES[s, 1]
+    start, behind = max(starts[a, b], total[4] * (1.0 - 6.0 * pixel)), total[5] * (1.0 + 6.0 * pixel)
+    for s in range(rays):
+        px, py = j + _PLACES[rays + s, 0], i + _PLACES[rays + s, 1]
         x, y, z = ray(camera, px, py)
-        t, k = hit(camera, x, y, z, starts[a, b], camera[WINDOW + 2], parts, grids, ids, count)
+        t, k = hit(camera, x, y, z, start, behind, parts, grids, ids, count)
         if t < 0.0:
             continue
         hits += 1
-        if hits % 3 != 1:
+        if hits % 4 != 1 and rays == 16:
             continue
-        h = 0.5 * camera[WINDOW + 2] * t
-        n = normal(camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, h, parts, grids, ids, count)
+        h = 0.5 * pixel * t
+        n = normal(
+            camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, h, parts, grids, ids, count
+        )
         work[2, 0], work[2, 1], work[2, 2] = n
         _colour(camera, light, parts, materials, seen, px, py, t, k, work)
         total[3] += 1.0
@@ -199,23 +230,28 @@ def paint(
     part: Array,
     normals: Array,
     seen: Array,
+    work: Array,
+    total: Array,
     rgba: Array,
 ) -> None:
-    """Colour and coverage of every pixel into rgba (side, side, 4) uint8: straight sRGB, RGB 0 where alpha 0."""
+    """Colour and coverage of every pixel into rgba (side, side, 4) uint8: straight sRGB, RGB 0 where alpha 0.
+
+    `rgba` starts as zeros; work (4, 9) and total (6,) are scratch: the kernels allocate nothing.
+    """
     for i in range(rgba.shape[0]):
         for j in range(rgba.shape[1]):
-            alpha = 16
-            if _is_edge(depth, part, normals, parts, i, j, camera[WINDOW + 2]):
-                alpha = _many(
-                    camera, light, tile, starts, tile_ids, counts, parts, grids, materials, seen, i, j, work, total
+            rays = _edge_rays(depth, part, normals, parts, i, j, camera[WINDOW + 2], total[4:6])
+            hits = rays
+            if rays > 1:
+                hits = _many(
+                    camera, light, tile, starts, tile_ids, counts, parts, grids, materials, seen, i, j, rays, work, total
                 )
-            elif depth[i, j] > 0.0:
-                for c in range(3):
-                    work[2, c] = normals[i, j, c]
+            elif rays == 1:
+                work[2, 0], work[2, 1], work[2, 2] = normals[i, j, 0], normals[i, j, 1], normals[i, j, 2]
                 _colour(camera, light, parts, materials, seen, j + 0.5, i + 0.5, depth[i, j], part[i, j], work)
                 total[0], total[1], total[2], total[3] = work[3, 0], work[3, 1], work[3, 2], 1.0
-            else:
-                alpha = 0
-            rgba[i, j, 3] = int(np.rint(alpha * 255.0 / 16.0))
+            if hits == 0:
+                continue
+            rgba[i, j, 3] = 255 if rays < 16 else int(np.rint(hits * 255.0 / 16.0))
             for c in range(3):
-                rgba[i, j, c] = int(np.rint(255.0 * encode(total[c] / total[3]))) if alpha > 0 else 0
+                rgba[i, j, c] = encode(total[c] / total[3])

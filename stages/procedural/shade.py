@@ -1,6 +1,6 @@
 """Shading: a key light with GGX highlights, fill, sky and ground ambient, and reflections of a procedural room."""
 
-from math import atan2, sqrt
+from math import sqrt
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from stages.procedural.layout import (
     UP,
     WEAR,
     ZENITH,
+    inlined,
     kernel,
 )
 from stages.procedural.noise import noise
@@ -34,7 +35,7 @@ from stages.procedural.texture import pattern, step
 Array = np.ndarray
 
 
-@kernel
+@inlined
 def dot3(a: Array, i: int, x: float, y: float, z: float) -> float:
     """Dot product of a[i:i+3] with (x, y, z)."""
     return a[i] * x + a[i + 1] * y + a[i + 2] * z
@@ -60,15 +61,23 @@ def surroundings(x: float, y: float, z: float, rough: float, light: Array, out: 
     """Linear RGB of the room in direction (x, y, z), blurred by roughness, into out[:3]."""
     e = dot3(light, UP, x, y, z)
     blur = 0.03 + 0.9 * rough
-    sky, rise = step(-blur, blur, e), min(max(e, 0.0), 1.0) ** 0.7
-    a = 2.0 * atan2(z, x)
-    line = light[SKYLINE] * (0.6 + 0.5 * noise(1.3 * a, 3.1, 0.0) + 0.3 * noise(5.0 * a, 1.7, 0.0))
-    dark = step(line + blur, line - blur, e) * step(-0.25 - blur, 0.05, e) * 0.75 * (1.0 - rough)
+    sky, rise = step(-blur, blur, e), min(max(e, 0.0), 1.0)
+    dark, near = 0.0, 0.75 * (1.0 - 1.6 * rough) * step(-0.25 - blur, 0.05, e)
+    if near > 0.0:
+        line = light[SKYLINE] * (0.8 + 0.5 * noise(1.7 * x, 3.1, 1.7 * z) + 0.3 * noise(6.0 * x, 1.7, 6.0 * z))
+        dark = near * step(line + blur, line - blur, e)
     lamp = _lamps(x, y, z, 0.04 + rough, light)
     for c in range(3):
         above = light[HORIZON + c] * (1.0 - rise) + light[ZENITH + c] * rise
         below = light[GROUND + c] * (1.0 + 0.5 * e)
         out[c] = (above * sky + below * (1.0 - sky)) * (1.0 - dark) + lamp
+
+
+@inlined
+def _ambient(e: float, c: int, light: Array) -> float:
+    """Channel c of the light of sky and ground on a surface whose normal rises by e."""
+    sky = 0.5 + 0.5 * e * (1.5 - 0.5 * e * e)
+    return (0.45 * light[HORIZON + c] + 0.55 * light[ZENITH + c]) * sky + light[GROUND + c] * (1.0 - sky)
 
 
 @kernel
@@ -105,7 +114,7 @@ def shade(
     light: Array,
     out: Array,
 ) -> None:
-    """Linear RGB leaving point p (texture point t) with normal n towards unit v, into out[:3]; out[3:9] is scratch.
+    """Linear RGB leaving point p (texture point t) with normal n towards unit v, into out[:3]; out[3:6] is scratch.
 
     `seen` is ambient visibility, `sun` that of the key light, `width` the pixel's size on the surface.
     """
@@ -122,15 +131,16 @@ def shade(
     ndh = min(dot3(n, 0, hx, hy, hz) / sqrt(hx * hx + hy * hy + hz * hz + 1e-9), 1.0)
     shine = _highlight(max(ndl, 0.0), ndv, ndh, rough) * max(ndl, 0.0) * sun if ndl > 0.0 and ndh > 0.0 else 0.0
     surroundings(2 * ndv * n[0] - v[0], 2 * ndv * n[1] - v[1], 2 * ndv * n[2] - v[2], rough, light, out[3:6])
-    surroundings(n[0], n[1], n[2], 1.0, light, out[6:9])
-    graze = (1.0 - ndv) ** 5 * (1.0 - 0.7 * rough) * (1.0 - 0.6 * rough)
-    cover = min(max((ndv + seen) ** (1.0 + rough) - 1.0 + seen, 0.0), 1.0)
+    rises = dot3(light, UP, n[0], n[1], n[2])
+    side = (1.0 - ndv) * (1.0 - ndv)
+    graze = side * side * (1.0 - ndv) * (1.0 - 0.7 * rough) * (1.0 - 0.6 * rough)
+    cover = min(max(seen * (1.0 + ndv) - (1.0 - seen) * rough, 0.0), 1.0)
     wrap = max((ndl + 0.12) / 1.12, 0.0)
     fill = max(dot3(light, FILL, n[0], n[1], n[2]) * 0.5 + 0.5, 0.0)
     for c in range(3):
         base = q[COLOUR_A + c] + (q[COLOUR_B + c] - q[COLOUR_A + c]) * w1
         base = (base + (q[COLOUR_C + c] - base) * w2) * grime
-        soft = out[6 + c] * seen + light[FILL_RGB + c] * fill * (0.4 + 0.6 * seen)
+        soft = _ambient(rises, c, light) * seen + light[FILL_RGB + c] * fill * (0.4 + 0.6 * seen)
         f0 = 0.05 * q[SPECULAR] * (1.0 - metal) + base * metal
         f = f0 + (max(q[SPECULAR], metal) - f0) * graze
         bounce = base * (1.0 - metal) * (1.0 - f)
@@ -138,10 +148,18 @@ def shade(
         out[c] += f * shine * light[KEY_RGB + c] * 2.2 + base * q[GLOW]
 
 
+def _curve() -> Array:
+    """Camera curve as a table over the square root of linear light in [0, 2]: sRGB, rolled off above 0.6, uint8."""
+    v = (np.arange(4096) * (2.0 / 4095)) ** 2
+    v = np.where(v > 0.6, 1.0 - 0.4 * np.exp(-(v - 0.6) / 0.4), v)
+    encoded = np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1.0 / 2.4) - 0.055)
+    return np.rint(255.0 * encoded).astype(np.uint8)
+
+
+_CURVE = _curve()
+
+
 @kernel
-def encode(v: float) -> float:
-    """Linear light to sRGB-encoded [0, 1], highlights rolled off above 0.6."""
-    if v > 0.6:
-        v = 1.0 - 0.4 * np.exp(-(v - 0.6) / 0.4)
-    v = max(v, 0.0)
-    return 12.92 * v if v <= 0.0031308 else 1.055 * v ** (1.0 / 2.4) - 0.055
+def encode(v: float) -> int:
+    """Linear light to the 8-bit value a camera would store."""
+    return int(_CURVE[int(min(sqrt(max(v, 0.0)), 2.0) * 2047.5 + 0.5)])

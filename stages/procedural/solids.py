@@ -8,18 +8,18 @@ from math import acos, atan2, cos, floor, pi, sin, sqrt
 
 import numpy as np
 
-from stages.procedural.layout import GRID, GRID_SIDE, SIZE, kernel
+from stages.procedural.layout import GRID, GRID_SIDE, SIZE, inlined, kernel
 
 Array = np.ndarray
 
 
-@kernel
+@inlined
 def flat(x: float, y: float) -> float:
     """Length of (x, y): without the overflow care that makes `math.hypot` slow."""
     return sqrt(x * x + y * y)
 
 
-@kernel
+@inlined
 def ball(x: float, y: float, z: float, a: float, b: float, c: float) -> float:
     """Ellipsoid of semi-axes a, b, c (first-order distance; exact for a sphere)."""
     k0 = sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2)
@@ -27,7 +27,7 @@ def ball(x: float, y: float, z: float, a: float, b: float, c: float) -> float:
     return k0 * (k0 - 1.0) / k1 if k1 > 1e-9 else -min(a, b, c)
 
 
-@kernel
+@inlined
 def box(x: float, y: float, z: float, a: float, b: float, c: float, r: float) -> float:
     """Box of half sizes a, b, c with edges rounded by r."""
     p, q, s = abs(x) - a + r, abs(y) - b + r, abs(z) - c + r
@@ -35,14 +35,14 @@ def box(x: float, y: float, z: float, a: float, b: float, c: float, r: float) ->
     return out + min(max(p, q, s), 0.0) - r
 
 
-@kernel
+@inlined
 def cylinder(x: float, y: float, z: float, radius: float, half: float, r: float) -> float:
     """Cylinder about y of radius and half height, rims rounded by r."""
     p, q = flat(x, z) - radius + r, abs(y) - half + r
     return flat(max(p, 0.0), max(q, 0.0)) + min(max(p, q), 0.0) - r
 
 
-@kernel
+@inlined
 def cone(x: float, y: float, z: float, low: float, top: float, half: float, r: float) -> float:
     """Frustum about y: radius `low` at -half, `top` at +half, rounded by r."""
     low, top, half = max(low - r, 0.0), max(top - r, 0.0), half - r
@@ -55,7 +55,7 @@ def cone(x: float, y: float, z: float, low: float, top: float, half: float, r: f
     return (-d if bx < 0 and ay < 0 else d) - r
 
 
-@kernel
+@inlined
 def torus(x: float, y: float, z: float, radius: float, r: float, arc: float) -> float:
     """Torus about z, kept within `arc` radians either side of +y (pi: all), with round ends."""
     x = abs(x)
@@ -64,7 +64,7 @@ def torus(x: float, y: float, z: float, radius: float, r: float, arc: float) -> 
     return sqrt(max(x * x + y * y + z * z + radius * radius - 2.0 * radius * k, 0.0)) - r
 
 
-@kernel
+@inlined
 def pill(x: float, y: float, z: float, low: float, top: float, half: float) -> float:
     """Round cone about y: balls of radius `low` at -half and `top` at +half, and their hull."""
     h = 2.0 * half
@@ -79,7 +79,7 @@ def pill(x: float, y: float, z: float, low: float, top: float, half: float) -> f
     return q * a + y * b - low
 
 
-@kernel
+@inlined
 def drawn(u: float, v: float, grids: Array, parts: Array, k: int) -> float:
     """Part k's tabulated 2-D distance at (u, v), by quadratic B-spline (C1: no facets in reflections)."""
     iu, iv, n = parts[k, SIZE + 2], parts[k, SIZE + 3], int(parts[k, GRID])
@@ -96,14 +96,14 @@ def drawn(u: float, v: float, grids: Array, parts: Array, k: int) -> float:
     return 0.5 * (0.5 - g) ** 2 * r0 + (0.75 - g * g) * r1 + 0.5 * (0.5 + g) ** 2 * r2
 
 
-@kernel
+@inlined
 def slab(outline: float, z: float, half: float, r: float) -> float:
     """A 2-D distance extruded along z to half depth, edges rounded by r."""
     p, q = outline + r, abs(z) - half + r
     return flat(max(p, 0.0), max(q, 0.0)) + min(max(p, q), 0.0) - r
 
 
-@kernel
+@inlined
 def superquadric(x: float, y: float, z: float, parts: Array, j: int) -> float:
     """Radial distance to a superquadric (Barr 1981). Size: semi-axes, then exponents along y and around it."""
     a, b, c = parts[j, SIZE], parts[j, SIZE + 1], parts[j, SIZE + 2]
@@ -113,7 +113,7 @@ def superquadric(x: float, y: float, z: float, parts: Array, j: int) -> float:
     return sqrt(x * x + y * y + z * z) * (1.0 - f ** (-0.5 * e1))
 
 
-@kernel
+@inlined
 def coil(x: float, y: float, z: float, radius: float, pitch: float, r: float, half: float) -> float:
     """Helix about y rising `pitch` a turn, cut flat at +-half as ground springs are."""
     v = y - pitch * atan2(z, x) / (2.0 * pi)
@@ -123,14 +123,14 @@ def coil(x: float, y: float, z: float, radius: float, pitch: float, r: float, ha
     return max(d, abs(y) - half)
 
 
-@kernel
+@inlined
 def bevel(a: float, b: float, k: float) -> float:
     """Smooth maximum with radius k."""
     h = max(k - abs(a - b), 0.0)
     return max(a, b) + h * h * 0.25 / k
 
 
-@kernel
+@inlined
 def ngon(x: float, y: float, z: float, parts: Array, j: int) -> float:
     """n-sided gem about y. Size: n, radius, side lean, top y, top slope, bottom y, bottom slope, bevel (radians)."""
     sector = 2.0 * pi / parts[j, SIZE]
@@ -141,7 +141,7 @@ def ngon(x: float, y: float, z: float, parts: Array, j: int) -> float:
     return bevel(d, p * sin(parts[j, SIZE + 6]) - (y - parts[j, SIZE + 5]) * cos(parts[j, SIZE + 6]), parts[j, SIZE + 7])
 
 
-@kernel
+@inlined
 def _cubic_root(p: float, q: float, shift: float) -> tuple[float, float]:
     """The two candidate roots of t^3 + 3pt + q = 0 (depressed), less `shift`, as the Bezier distance needs them."""
     h = q * q + 4.0 * p * p * p
@@ -156,7 +156,7 @@ def _cubic_root(p: float, q: float, shift: float) -> tuple[float, float]:
     return (m + m) * s - shift, (-n - m) * s - shift
 
 
-@kernel
+@inlined
 def tube(x: float, y: float, z: float, parts: Array, j: int) -> float:
     """Tapered tube along a quadratic Bezier. Size: points A, B, C (9), radii at A and C."""
     ax, ay, az = parts[j, SIZE + 3] - parts[j, SIZE], parts[j, SIZE + 4] - parts[j, SIZE + 1], parts[j, SIZE + 5] - parts[j, SIZE + 2]
@@ -175,7 +175,7 @@ def tube(x: float, y: float, z: float, parts: Array, j: int) -> float:
     return best
 
 
-@kernel
+@inlined
 def knot(x: float, y: float, z: float, parts: Array, j: int) -> float:
     """(p, q) torus knot about y: p strands wound on a tube round a circle. Size: both radii, thickness, p, q."""
     radius, small, r = parts[j, SIZE], parts[j, SIZE + 1], parts[j, SIZE + 2]

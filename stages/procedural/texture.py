@@ -24,6 +24,7 @@ from stages.procedural.layout import (
     STRIPES,
     TERRAZZO,
     WOOD,
+    inlined,
     kernel,
 )
 from stages.procedural.noise import cells, fbm, noise
@@ -31,20 +32,20 @@ from stages.procedural.noise import cells, fbm, noise
 Array = np.ndarray
 
 
-@kernel
+@inlined
 def edge(v: float, width: float) -> float:
     """Step at 0 filtered over `width` (box filter)."""
     return min(max(v / max(width, 1e-6) + 0.5, 0.0), 1.0)
 
 
-@kernel
+@inlined
 def step(low: float, high: float, v: float) -> float:
     """Smoothstep of v between low and high."""
     t = min(max((v - low) / (high - low), 0.0), 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
-@kernel
+@inlined
 def wave(v: float) -> float:
     """Triangle wave of period 1 in [-0.5, 0.5]."""
     return 2.0 * abs(v - floor(v) - 0.5) - 0.5

@@ -386,7 +386,7 @@ def test_a_grey_profile_counts():
 
 def test_an_srgb_profile_leaves_every_pixel_alone():
     pixels = noise(40, 40, 3)
-    shifted = tuple(tuple(value + 0.002 for value in primary) for primary in PRIMARIES)
+    shifted = tuple(tuple(value + 0.0001 for value in primary) for primary in PRIMARIES)
     profile = icc(b"RGB ", [curve(srgb_to_linear)] * 3, shifted, name=b"anything")
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     converted = ImageCms.profileToProfile(Image.fromarray(pixels), source, ImageCms.createProfile("sRGB"))

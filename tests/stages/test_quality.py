@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from stages.quality import alpha_box, flatness, measure, sharpness, trim
+from stages.quality import alpha_box, defringe, flatness, fringe, measure, sharpness, trim
 
 alphas = st.sampled_from([0, 1, 5, 6, 127, 128, 249, 250, 255])
 cutouts = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
@@ -139,3 +139,63 @@ def test_trim_keeps_everything_that_can_be_seen(rgba):
 def test_errors_say_what_is_wrong(function, rgba, text):
     with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
         function(rgba)
+
+
+def soft_object():
+    """True colour (h, w, 3) float64 and alpha (h, w) uint8 of a soft-edged, shaded, mid-tone object."""
+    y, x = np.mgrid[:90, :110].astype(float)
+    outside = np.hypot((x - 55) / 1.3, y - 45) - 32
+    alpha = np.rint(255 * np.clip(0.5 - outside / 3, 0, 1)).astype(np.uint8)
+    colour = 100 + np.stack([40 * np.sin(x / 17), 30 * np.cos(y / 13), 20 * np.sin((x + y) / 19)], axis=2)
+    return colour + np.random.default_rng(0).normal(0, 2, colour.shape), alpha
+
+
+def masked_from(ground, share):
+    colour, alpha = soft_object()
+    m = share * (1 - alpha[..., None] / 255)
+    return np.dstack([np.rint((1 - m) * colour + m * ground).astype(np.uint8), alpha])
+
+
+def over(rgba, ground):
+    a = rgba[..., 3:] / 255
+    return a * rgba[..., :3] + (1 - a) * np.array(ground)
+
+
+@pytest.mark.parametrize("ground", [255, 0])
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_fringe_is_measured_and_taken_out_on_every_ground(ground, share):
+    dirty, clean = masked_from(ground, share), masked_from(ground, 0.0)
+    found = fringe(dirty)
+    assert found.ground == ground
+    assert found.share == pytest.approx(share, abs=0.08)
+    assert found.fit > 0.9
+    repaired = defringe(dirty)
+    soft = (dirty[..., 3] > 0) & (dirty[..., 3] < 250)
+    for under in ((0, 0, 0), (255, 255, 255), (40, 160, 40)):
+        before, after = (np.abs(over(p, under) - over(clean, under))[soft].mean() for p in (dirty, repaired))
+        assert before > 7
+        assert after < 0.25 * before
+
+
+@pytest.mark.parametrize("ground", [255, 0])
+def test_defringe_touches_soft_colour_only(ground):
+    dirty = masked_from(ground, 1.0)
+    before = dirty.copy()
+    repaired = defringe(dirty)
+    np.testing.assert_array_equal(dirty, before)
+    np.testing.assert_array_equal(repaired[..., 3], dirty[..., 3])
+    still = (dirty[..., 3] == 0) | (dirty[..., 3] >= 250)
+    np.testing.assert_array_equal(repaired[still], dirty[still])
+    assert (repaired != dirty).any()
+
+
+def test_a_clean_a_hard_and_a_glassy_cut_out_come_back_as_they_were():
+    clean = masked_from(255, 0.0)
+    hard = masked_from(255, 1.0)
+    hard[..., 3] = np.where(hard[..., 3] > 127, 255, 0)
+    glassy = picture(np.full((20, 20), 90))
+    for rgba in (clean, hard, glassy):
+        np.testing.assert_array_equal(defringe(rgba), rgba)
+        assert not np.shares_memory(defringe(rgba), rgba)
+    assert abs(fringe(clean).share) < 0.1
+    assert fringe(hard) == fringe(glassy) == (255, 0.0, 0.0)
