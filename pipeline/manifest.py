@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from stages.masks import MASK_KINDS
 from stages.types import Frozen
 
+Metres = Annotated[float, Field(gt=0, le=1000)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -53,8 +54,7 @@ class Rule(Frozen):
 
     match: tuple[str, ...] = Field(min_length=1)
     support: Literal["ground", "air"] | None = None
-    long_side_m: float | None = Field(None, gt=0, le=1000)
-    max_object_m: float | None = Field(None, gt=0, le=1000)
+    max_object_m: Metres | None = None
     horizon: float | None = Field(None, ge=-2, le=1)
     whole: bool | None = None
     license: Licence | None = None
@@ -63,7 +63,11 @@ class Rule(Frozen):
 
 
 class Source(Frozen):
-    """Where assets come from, under which licence, and what they are for."""
+    """Where assets come from, under which licence, and what they are for.
+
+    `long_side_m` is how long the objects really are, `long_sides_m` the same for the files that a glob names (a
+    later one wins); scenes put things of like size together. Unknown sizes go with everything.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     kind: Literal["apt", "pypi", "npm", "https", "hf", "local", "procedural", "diffusers"]
@@ -81,7 +85,8 @@ class Source(Frozen):
     size: int = Field(512, ge=16, le=4096)
     seed: int = Field(0, ge=0, lt=2**63)
     support: Literal["ground", "air"] = "ground"
-    long_side_m: float | None = Field(None, gt=0, le=1000)
+    long_side_m: Metres | None = None
+    long_sides_m: dict[str, Metres] = {}
     prompts: tuple[str, ...] = ()
     model_id: str = ""
     rules: tuple[Rule, ...] = ()

@@ -157,7 +157,7 @@ def _described(
         "main_component": 1.0,
         "flatness": 0.0,
         "support": source.support,
-        "long_side_m": source.long_side_m or 0.0,
+        "long_side_m": _metres(source, file.relative),
         "max_object_m": 0.0,
         "horizon": None,
         "light_x": 0.0,
@@ -166,6 +166,11 @@ def _described(
     if asset.role == "background" and not has_ground(asset.horizon):
         return asset.model_copy(update={"support": "air"})
     return asset
+
+
+def _metres(source: Source, relative: str) -> float:
+    named = [metres for glob, metres in source.long_sides_m.items() if matches(relative, (glob,))]
+    return named[-1] if named else source.long_side_m or 0.0
 
 
 def _caption(file: FetchedFile) -> str:

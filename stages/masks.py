@@ -50,7 +50,7 @@ def imperfect_mask(
     # The window ends at the canvas: erosion then does not eat from a side where the picture itself ends.
     margin = math.ceil(0.35 * radius + (0.25 * max(w, h) if kind in _LOOSE_KINDS else 0)) + 2
     window = (slice(max(y - margin, 0), y + h + margin), slice(max(x - margin, 0), x + w + margin))
-    drawn = _DRAWERS[kind](visible_mask[window].astype(np.uint8), radius, strength, jitter)
+    drawn = _DRAWERS[kind](visible_mask[window].astype(np.uint8, order="C"), radius, strength, jitter)
     out = np.zeros(visible_mask.shape, dtype=np.bool_)
     out[window] = drawn != 0 if drawn.any() else visible_mask[window]
     return out

@@ -83,6 +83,16 @@ def test_is_a_fresh_non_empty_bool_mask_and_deterministic(shape, kind, strength)
         np.testing.assert_array_equal(got, imperfect_mask(visible.copy(), kind, strength, tuple(jitter)))
 
 
+@pytest.mark.parametrize("kind", MASK_KINDS)
+def test_memory_layout_does_not_matter(kind):
+    visible = animal()
+    frozen, column_major, strided = visible.copy(), np.asfortranarray(visible), np.repeat(visible, 2, 1)[:, ::2]
+    frozen.setflags(write=False)
+    expected = imperfect_mask(visible, kind, 0.5, JITTERS[0])
+    for same in (frozen, column_major, strided):
+        np.testing.assert_array_equal(imperfect_mask(same, kind, 0.5, JITTERS[0]), expected)
+
+
 @pytest.mark.parametrize("shape", ORDINARY + ODD)
 def test_exact_is_the_object(shape):
     np.testing.assert_array_equal(imperfect_mask(shape(), "exact", 1.0, JITTERS[0]), shape())

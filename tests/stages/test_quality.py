@@ -199,3 +199,13 @@ def test_a_clean_a_hard_and_a_glassy_cut_out_come_back_as_they_were():
         assert not np.shares_memory(defringe(rgba), rgba)
     assert abs(fringe(clean).share) < 0.1
     assert fringe(hard) == fringe(glassy) == (255, 0.0, 0.0)
+
+
+def test_memory_layout_does_not_matter():
+    rgba = masked_from(255, 0.7)
+    frozen, column_major, strided = rgba.copy(), np.asfortranarray(rgba), np.repeat(rgba, 2, 1)[:, ::2]
+    frozen.setflags(write=False)
+    for same in (frozen, column_major, strided):
+        assert measure(same) == measure(rgba)
+        assert fringe(same) == fringe(rgba)
+        np.testing.assert_array_equal(defringe(same), defringe(rgba))
