@@ -41,6 +41,7 @@ class Asset(Frozen):
     cut: str
     support: Literal["ground", "air"]
     long_side_m: float
+    min_object_m: float
     max_object_m: float
     horizon: float | None
     light_x: float
@@ -105,7 +106,7 @@ def read_table(path: Path) -> list[Asset]:
 
 
 _STRINGS = "id sha256 role source origin license attribution uri caption cut support phash cluster split".split()
-_FLOATS = "area_px coverage soft_share main_component flatness long_side_m max_object_m horizon light_x".split()
+_FLOATS = "area_px coverage soft_share main_component flatness long_side_m min_object_m max_object_m horizon light_x".split()
 _TYPES = {n: pa.string() for n in _STRINGS} | {n: pa.float64() for n in _FLOATS}
 _TYPES |= {"whole": pa.bool_(), "width": pa.int32(), "height": pa.int32()}
 _SCHEMA = pa.schema([(name, _TYPES[name]) for name in Asset.model_fields])

@@ -86,7 +86,7 @@ class Layout:
         for _ in range(_PICKS):
             asset = _pick(rng, self._companions())
             turn = self._rotation(asset)
-            least = math.sqrt(hidden * 1.3 / asset.area_px)
+            least = math.sqrt(hidden * 1.7 / asset.area_px)
             scale = max(least, self._scale_beside(asset, target, target.y + down))
             if scale <= m.objects.max_upscale:
                 footing = Footing(0.5, target.anchor_y, self._centre_x(target), target.y + down)
@@ -180,7 +180,8 @@ def _ratio(a: float, b: float) -> float:
 
 
 def _fitting(backgrounds: list[Asset], target: Asset, grounded: bool) -> list[Asset]:
-    """Backgrounds with ground for what stands, and not too close up for its size (no elephant on a leaf)."""
+    """Backgrounds with ground for what stands, at its scale: no elephant on a leaf, no giant cherry on a hill."""
     ground = [b for b in backgrounds if b.support == "ground"] if grounded else backgrounds
-    fit = [b for b in ground if not b.max_object_m or target.long_side_m <= b.max_object_m]
+    long = target.long_side_m
+    fit = [b for b in ground if not long or b.min_object_m <= long <= (b.max_object_m or math.inf)]
     return fit or ground or backgrounds

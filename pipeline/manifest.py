@@ -54,6 +54,7 @@ class Rule(Frozen):
 
     match: tuple[str, ...] = Field(min_length=1)
     support: Literal["ground", "air"] | None = None
+    min_object_m: Metres | None = None
     max_object_m: Metres | None = None
     horizon: float | None = Field(None, ge=-2, le=1)
     whole: bool | None = None

@@ -18,7 +18,7 @@ from stages.codec import encode_png
 from stages.decode import DecodeError, decode_image
 from stages.dedupe import perceptual_hash
 from stages.place import has_ground
-from stages.quality import measure, trim
+from stages.quality import defringe, measure, trim
 from stages.types import U8, Rejected
 
 _CUT_RUN = 0.3  # an opaque run along this share of an edge: the photograph's edge cut the object
@@ -95,7 +95,7 @@ def _foreground(task: Task, rgba: U8) -> dict[str, object] | Rejected:
     # Where an opaque run lies along the file's own border, the photograph ended there. Measured before trimming.
     quality = measure(rgba)
     runs = {"l": quality.cut_left, "t": quality.cut_top, "r": quality.cut_right, "b": quality.cut_bottom}
-    trimmed, _ = trim(rgba)
+    trimmed = defringe(trim(rgba)[0])
     small = _shrink(trimmed, 1.25 * task.canvas / max(trimmed.shape[:2]))
     return {
         "cut": "".join(side for side, run in runs.items() if run > _CUT_RUN),
@@ -158,6 +158,7 @@ def _described(
         "flatness": 0.0,
         "support": source.support,
         "long_side_m": _metres(source, file.relative),
+        "min_object_m": 0.0,
         "max_object_m": 0.0,
         "horizon": None,
         "light_x": 0.0,

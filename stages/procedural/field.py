@@ -35,7 +35,7 @@ from stages.procedural.layout import (
     inlined,
     kernel,
 )
-from stages.procedural.noise import fbm, noise
+from stages.procedural.noise import noise
 
 Array = np.ndarray
 _box, _cylinder, _cone, _torus, _pill = solids.box, solids.cylinder, solids.cone, solids.torus, solids.pill
@@ -79,7 +79,7 @@ def _rich(kind: int, x: float, y: float, z: float, parts: Array, j: int, grids: 
 @inlined
 def _displaced(kind: int, x: float, y: float, z: float, freq: float) -> float:
     if kind == 0:
-        return fbm(freq * x, freq * y, freq * z)
+        return (noise(freq * x, freq * y, freq * z) + 0.5 * noise(2.1 * freq * x, 2.1 * freq * y, 2.1 * freq * z)) / 1.5
     if kind == 1:
         return cos(freq * atan2(z, x))
     if kind == 2:
@@ -125,7 +125,7 @@ def _part(x: float, y: float, z: float, parts: Array, j: int, grids: Array) -> f
     else:
         d = _rich(kind, u, v, w, parts, j, grids)
     amp = parts[j, AMP]
-    if amp > 0.0 and d < 3.0 * amp:
+    if amp > 0.0 and d < 1.4 * amp:
         d += amp * _displaced(int(parts[j, DISP]), u, v, w, parts[j, FREQ])
     elif amp > 0.0:
         d -= amp

@@ -51,14 +51,25 @@ def _cull(camera: Array, x: float, y: float, z: float, cone: float, spheres: Arr
 
 
 @kernel
-def _cone_march(
-    camera: Array, x: float, y: float, z: float, cone: float, parts: Array, grids: Array, ids: Array, count: int
+def cone_march(
+    camera: Array,
+    x: float,
+    y: float,
+    z: float,
+    start: float,
+    cone: float,
+    parts: Array,
+    grids: Array,
+    ids: Array,
+    count: int,
 ) -> float:
-    """Depth up to which the whole cone is surely empty; -1 where it never meets the object."""
-    t, far = _span(camera, x, y, z, cone)
-    steps = 0
+    """Depth, from `start`, up to which the whole cone is surely empty; -1 where it never meets the object."""
+    near, far = _span(camera, x, y, z, cone)
+    t, steps = max(near, start), 0
     while t < far and steps < 96:
-        d, _ = field(camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count)
+        d, _ = field(
+            camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count
+        )
         if d < 1.15 * cone * t:
             return t
         t += max(d - 1.05 * cone * t, 0.05 * d)
@@ -85,7 +96,7 @@ def tiles(
             x, y, z = ray(camera, (j + 0.5) * cell, (i + 0.5) * cell)
             count = _cull(camera, x, y, z, cone, spheres, ids[i, j])
             counts[i, j] = count
-            starts[i, j] = _cone_march(camera, x, y, z, cone, parts, grids, ids[i, j], count) if count > 0 else -1.0
+            starts[i, j] = cone_march(camera, x, y, z, 0.0, cone, parts, grids, ids[i, j], count) if count > 0 else -1.0
 
 
 @kernel

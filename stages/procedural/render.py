@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.procedural.field import fold, to_local
 from stages.procedural.layout import BOUND, EYE, KEY, LOCAL, MAT, UP, WINDOW, Y_HIGH, Y_LOW, inlined, kernel
-from stages.procedural.march import hit, lit, normal, occlusion, ray
+from stages.procedural.march import cone_march, hit, lit, normal, occlusion, ray
 from stages.procedural.shade import dot3, encode, shade
 
 Array = np.ndarray
@@ -21,6 +21,32 @@ def _places() -> Array:
 
 
 _PLACES = _places()
+
+
+@kernel
+def _trace(
+    camera: Array,
+    i: int,
+    j: int,
+    start: float,
+    parts: Array,
+    grids: Array,
+    ids: Array,
+    count: int,
+    depth: Array,
+    part: Array,
+    normals: Array,
+) -> None:
+    x, y, z = ray(camera, j + 0.5, i + 0.5)
+    t, k = hit(camera, x, y, z, start, 1e9, parts, grids, ids, count)
+    if t < 0.0:
+        return
+    depth[i, j], part[i, j] = t, k
+    h = 0.7 * camera[WINDOW + 2] * t
+    n = normal(
+        camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, h, parts, grids, ids, count
+    )
+    normals[i, j, 0], normals[i, j, 1], normals[i, j, 2] = n
 
 
 @kernel
@@ -40,20 +66,20 @@ def trace_pixels(
     """First hit through each pixel's centre: depth (side, side), -1 for none, part index, and unit normals (.., 3)."""
     for i in range(side):
         for j in range(side):
-            a, b = i // tile, j // tile
             depth[i, j], part[i, j] = -1.0, -1
+    for i in range(0, side, 2):
+        for j in range(0, side, 2):
+            a, b = i // tile, j // tile
             if starts[a, b] < 0.0:
                 continue
-            ids, count = tile_ids[a, b], counts[a, b]
-            x, y, z = ray(camera, j + 0.5, i + 0.5)
-            t, k = hit(camera, x, y, z, starts[a, b], 1e9, parts, grids, ids, count)
-            depth[i, j], part[i, j] = t, k
-            if t > 0.0:
-                h = 0.7 * camera[WINDOW + 2] * t
-                n = normal(
-                    camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, h, parts, grids, ids, count
-                )
-                normals[i, j, 0], normals[i, j, 1], normals[i, j, 2] = n
+            ids, count, cone = tile_ids[a, b], counts[a, b], 1.4143 * camera[WINDOW + 2]
+            x, y, z = ray(camera, j + 1.0, i + 1.0)
+            start = cone_march(camera, x, y, z, starts[a, b], cone, parts, grids, ids, count)
+            if start < 0.0:
+                continue
+            for r in range(i, min(i + 2, side)):
+                for c in range(j, min(j + 2, side)):
+                    _trace(camera, r, c, start, parts, grids, ids, count, depth, part, normals)
 
 
 @kernel
