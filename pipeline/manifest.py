@@ -79,6 +79,7 @@ class Source(Frozen):
     urls: tuple[str, ...] = ()
     sha256: tuple[str, ...] = ()
     path: str = ""
+    root: str = ""
     include: tuple[str, ...] = ("**",)
     exclude: tuple[str, ...] = ()
     max_mb: int = Field(2048, ge=1)

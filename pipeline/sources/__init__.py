@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.sources import apt, https, local, pypi
-from pipeline.sources.common import AssetError, FetchedFile, SourceLike, select
+from pipeline.sources.common import AssetError, FetchedFile, SourceLike, below, select
 from pipeline.sources.globs import matches
 
 __all__ = ["AssetError", "FetchedFile", "SourceLike", "fetch", "matches"]
@@ -18,7 +18,7 @@ def fetch(source: SourceLike, cache: Path, base: Path) -> list[FetchedFile]:
     checksum, globs that match nothing, a full disk.
     """
     try:
-        return select(_files(source, cache, base), source.include, source.exclude)
+        return select(below(_files(source, cache, base), source.root), source.include, source.exclude)
     except (AssetError, OSError) as error:
         raise AssetError(f"source {source.name!r}: {error}") from error
 

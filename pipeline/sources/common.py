@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -21,7 +21,7 @@ class SourceLike(Protocol):
 
     `package` belongs to apt (`name` or `name=version`) and pypi (`name` or `name==version`), `urls` and
     `sha256` (none, or one hex digest per URL) to https, `path` to local. `include` and `exclude` are globs
-    over paths inside the source. `max_mb` (1 MB = 10^6 bytes) bounds a source's download and, separately,
+    over paths inside the source, below `root` where that names a folder in it. `max_mb` (1 MB = 10^6 bytes) bounds a source's download and, separately,
     what the download unpacks to.
     """
 
@@ -43,6 +43,8 @@ class SourceLike(Protocol):
     def exclude(self) -> tuple[str, ...]: ...
     @property
     def max_mb(self) -> int: ...
+    @property
+    def root(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,20 @@ def check_unpacked(root: Path, what: str, max_bytes: int) -> None:
     size = folder_bytes(root)
     if size > max_bytes:
         raise AssetError(f"{what} unpacks to {size:,} bytes, over max_mb = {max_bytes // MB}")
+
+
+def below(files: Iterable[FetchedFile], root: str) -> list[FetchedFile]:
+    """The files inside the folder `root` of a source, `relative` to it; all of them if it is empty.
+
+    Raises AssetError where nothing lies there.
+    """
+    if not root:
+        return list(files)
+    prefix = root.strip("/") + "/"
+    inside = [replace(f, relative=f.relative[len(prefix) :]) for f in files if f.relative.startswith(prefix)]
+    if not inside:
+        raise AssetError(f"no file lies below root = {root!r}")
+    return inside
 
 
 def select(files: Iterable[FetchedFile], include: tuple[str, ...], exclude: tuple[str, ...]) -> list[FetchedFile]:

@@ -162,3 +162,11 @@ def field(x: float, y: float, z: float, parts: Array, grids: Array, ids: Array, 
             best = j
         d = _join(d, e, op, k)
     return d, best
+
+
+@kernel
+def alone(x: float, y: float, z: float, parts: Array, grids: Array, j: int) -> float:
+    """Distance to part j by itself, seen from outside the object (so negated where it is carved away)."""
+    fx, fy, fz = fold(x, y, z, parts, j)
+    d = _part(fx, fy, fz, parts, j, grids)
+    return -d if parts[j, OP] == 1.0 else d

@@ -4,8 +4,8 @@ from math import sqrt
 
 import numpy as np
 
-from stages.procedural.field import field
-from stages.procedural.layout import BOUND, CAM_UP, EYE, FORWARD, GROUND_Y, KEY, RIGHT, UP, WINDOW, inlined, kernel
+from stages.procedural.field import alone, field
+from stages.procedural.layout import BLEND, BOUND, CAM_UP, EYE, FORWARD, GROUND_Y, KEY, RIGHT, UP, WINDOW, inlined, kernel
 
 Array = np.ndarray
 
@@ -136,17 +136,62 @@ def hit(
 
 
 @kernel
-def normal(
-    x: float, y: float, z: float, h: float, parts: Array, grids: Array, ids: Array, count: int
-) -> tuple[float, float, float]:
-    """Unit outward normal by differences over a tetrahedron of half size h."""
-    a, _ = field(x + h, y - h, z - h, parts, grids, ids, count)
-    b, _ = field(x - h, y - h, z + h, parts, grids, ids, count)
-    c, _ = field(x - h, y + h, z - h, parts, grids, ids, count)
-    d, _ = field(x + h, y + h, z + h, parts, grids, ids, count)
+def graze(
+    camera: Array,
+    x: float,
+    y: float,
+    z: float,
+    start: float,
+    behind: float,
+    parts: Array,
+    grids: Array,
+    ids: Array,
+    count: int,
+) -> tuple[float, float, int]:
+    """Depth of a ray's closest approach, the signed distance there (stops at -0.7 pixel) and the part."""
+    pixel, t = camera[WINDOW + 2], start
+    least, where, part = 1e9, start, -1
+    for _ in range(64):
+        d, k = field(
+            camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count
+        )
+        if d < least:
+            least, where, part = d, t, k
+        if d < -0.7 * pixel * t or (t > behind and d > 1.5 * pixel * t):
+            break
+        t += max(abs(d), pixel * t)
+    return where, least, part
+
+
+@kernel
+def _blended(parts: Array, ids: Array, count: int) -> bool:
+    for i in range(count):
+        if parts[ids[i], BLEND] > 0.0:
+            return True
+    return False
+
+
+@kernel
+def gradient(
+    x: float, y: float, z: float, h: float, parts: Array, grids: Array, ids: Array, count: int, part: int
+) -> tuple[float, float, float, float]:
+    """Unit outward normal by differences over a tetrahedron of half size h, and the length of the gradient.
+
+    `part` is whose surface is there: the only one to ask where no two blend.
+    """
+    if _blended(parts, ids, count):
+        a, _ = field(x + h, y - h, z - h, parts, grids, ids, count)
+        b, _ = field(x - h, y - h, z + h, parts, grids, ids, count)
+        c, _ = field(x - h, y + h, z - h, parts, grids, ids, count)
+        d, _ = field(x + h, y + h, z + h, parts, grids, ids, count)
+    else:
+        a = alone(x + h, y - h, z - h, parts, grids, part)
+        b = alone(x - h, y - h, z + h, parts, grids, part)
+        c = alone(x - h, y + h, z - h, parts, grids, part)
+        d = alone(x + h, y + h, z + h, parts, grids, part)
     nx, ny, nz = a - b - c + d, -a - b + c + d, -a + b - c + d
-    n = 1.0 / (sqrt(nx * nx + ny * ny + nz * nz) + 1e-12)
-    return nx * n, ny * n, nz * n
+    length = sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
+    return nx / length, ny / length, nz / length, length / (4.0 * h)
 
 
 @kernel

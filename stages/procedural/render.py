@@ -6,21 +6,14 @@ import numpy as np
 
 from stages.procedural.field import fold, to_local
 from stages.procedural.layout import BOUND, EYE, KEY, LOCAL, MAT, UP, WINDOW, Y_HIGH, Y_LOW, inlined, kernel
-from stages.procedural.march import cone_march, hit, lit, normal, occlusion, ray
+from stages.procedural.march import cone_march, gradient, graze, hit, lit, occlusion, ray
 from stages.procedural.shade import dot3, encode, shade
 
 Array = np.ndarray
 
 
-def _places() -> Array:
-    """Sub-pixel places (16, 2): rows 4 to 7 a rotated square, rows 8 to 15 eight rooks (no shared row or column)."""
-    out = np.zeros((16, 2))
-    out[4:8] = [(0.375, 0.125), (0.875, 0.375), (0.125, 0.625), (0.625, 0.875)]
-    out[8:] = [((i + 0.5) / 8, ((0, 5, 2, 7, 4, 1, 6, 3)[i] + 0.5) / 8) for i in range(8)]
-    return out
-
-
-_PLACES = _places()
+# sub-pixel places of the four rays of an inner edge: no two share a row or a column
+_ROOKS = np.array([(0.375, 0.125), (0.875, 0.375), (0.125, 0.625), (0.625, 0.875)])
 
 
 @kernel
@@ -43,10 +36,10 @@ def _trace(
         return
     depth[i, j], part[i, j] = t, k
     h = 0.7 * camera[WINDOW + 2] * t
-    n = normal(
-        camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, h, parts, grids, ids, count
+    nx, ny, nz, _ = gradient(
+        camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, h, parts, grids, ids, count, k
     )
-    normals[i, j, 0], normals[i, j, 1], normals[i, j, 2] = n
+    normals[i, j, 0], normals[i, j, 1], normals[i, j, 2] = nx, ny, nz
 
 
 @kernel
@@ -159,15 +152,15 @@ def _colour(
 
 
 @kernel
-def _edge_rays(
+def _edge_kind(
     depth: Array, part: Array, normals: Array, parts: Array, i: int, j: int, pixel: float, near: Array
 ) -> int:
-    """How many rays pixel (i, j) deserves: 8 on a silhouette, 4 on an inner edge, 1 within a surface, 0 outside.
+    """What pixel (i, j) is: 0 outside, 1 within a surface, 2 an inner edge, 3 on the outline.
 
-    Writes the nearest and farthest depth of the 3 x 3 neighbourhood into near[:2].
+    Writes the nearest and farthest depth of the 3 x 3 neighbourhood into near[4:6].
     """
     t, k, empty, rough = depth[i, j], part[i, j], 0, False
-    near[0], near[1] = 1e9, -1.0
+    near[4], near[5] = 1e9, -1.0
     for di in range(-1, 2):
         for dj in range(-1, 2):
             r, c = min(max(i + di, 0), depth.shape[0] - 1), min(max(j + dj, 0), depth.shape[1] - 1)
@@ -175,14 +168,14 @@ def _edge_rays(
             if s < 0.0:
                 empty += 1
                 continue
-            near[0], near[1] = min(near[0], s), max(near[1], s)
+            near[4], near[5] = min(near[4], s), max(near[5], s)
             if t > 0.0 and m != k and (parts[m, MAT] != parts[k, MAT] or abs(s - t) > 12.0 * pixel * t):
                 rough = True
             if t > 0.0 and (abs(s - t) > 25.0 * pixel * t or _turns(normals, i, j, r, c)):
                 rough = True
     if empty == 9:
         return 0
-    return 8 if empty > 0 else (4 if rough else 1)
+    return 3 if empty > 0 else (2 if rough else 1)
 
 
 @inlined
@@ -193,52 +186,72 @@ def _turns(normals: Array, i: int, j: int, r: int, c: int) -> bool:
 
 
 @kernel
-def _many(
+def _inner_edge(
     camera: Array,
     light: Array,
-    tile: int,
-    starts: Array,
-    tile_ids: Array,
-    counts: Array,
+    start: float,
     parts: Array,
     grids: Array,
+    ids: Array,
+    count: int,
     materials: Array,
     seen: Array,
     i: int,
     j: int,
-    rays: int,
     work: Array,
     total: Array,
-) -> int:
-    """Sum the colour of shaded hits of rays through pixel (i, j) into total[:3], their number into total[3]; all hits.
-
-    total[4:6] holds the depths between which the neighbours were hit.
-    """
+) -> None:
+    """Sum the colours of four rays through pixel (i, j) into total[:3], their number into total[3]."""
+    pixel, behind = camera[WINDOW + 2], total[5] * (1.0 + 6.0 * camera[WINDOW + 2])
     total[:4] = 0.0
-    hits, a, b, pixel = 0, i // tile, j // tile, camera[WINDOW + 2]
-    if starts[a, b] < 0.0:
-        return 0
-    ids, count = tile_ids[a, b], counts[a, b]
-    start, behind = max(starts[a, b], total[4] * (1.0 - 6.0 * pixel)), total[5] * (1.0 + 6.0 * pixel)
-    for s in range(rays):
-        px, py = j + _PLACES[rays + s, 0], i + _PLACES[rays + s, 1]
+    for s in range(4):
+        px, py = j + _ROOKS[s, 0], i + _ROOKS[s, 1]
         x, y, z = ray(camera, px, py)
         t, k = hit(camera, x, y, z, start, behind, parts, grids, ids, count)
         if t < 0.0:
             continue
-        hits += 1
-        if hits % 2 == 0 and rays == 8:
-            continue
-        h = 0.5 * pixel * t
-        n = normal(
-            camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, h, parts, grids, ids, count
-        )
-        work[2, 0], work[2, 1], work[2, 2] = n
+        ex, ey, ez = camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z
+        nx, ny, nz, _ = gradient(ex, ey, ez, 0.5 * pixel * t, parts, grids, ids, count, k)
+        work[2, 0], work[2, 1], work[2, 2] = nx, ny, nz
         _colour(camera, light, parts, materials, seen, px, py, t, k, work)
         total[3] += 1.0
         for c in range(3):
             total[c] += min(work[3, c], 4.0)
-    return hits
+
+
+@kernel
+def _silhouette(
+    camera: Array,
+    start: float,
+    behind: float,
+    parts: Array,
+    grids: Array,
+    ids: Array,
+    count: int,
+    i: int,
+    j: int,
+    depth: Array,
+    part: Array,
+    normals: Array,
+) -> float:
+    """Coverage of a pixel on the outline: half, less the ray's signed distance from the object in pixels.
+
+    Where the centre missed, writes the nearest surface point's depth, part and normal so that it can be shaded.
+    """
+    x, y, z = ray(camera, j + 0.5, i + 0.5)
+    inside = depth[i, j] > 0.0
+    t, d, k = graze(camera, x, y, z, max(start, depth[i, j]), behind, parts, grids, ids, count)
+    pixel = camera[WINDOW + 2] * t
+    if d < -0.7 * pixel:
+        return 1.0
+    if k < 0 or d > 0.6 * pixel:
+        return 0.0
+    ex, ey, ez = camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z
+    nx, ny, nz, steep = gradient(ex, ey, ez, 0.5 * pixel, parts, grids, ids, count, k)
+    if not inside:
+        depth[i, j], part[i, j] = t, k
+        normals[i, j, 0], normals[i, j, 1], normals[i, j, 2] = nx, ny, nz
+    return min(max(0.5 - d / (pixel * max(steep, 0.3)), 0.0), 1.0)
 
 
 @kernel
@@ -258,26 +271,40 @@ def paint(
     seen: Array,
     work: Array,
     total: Array,
+    kinds: Array,
     rgba: Array,
 ) -> None:
     """Colour and coverage of every pixel into rgba (side, side, 4) uint8: straight sRGB, RGB 0 where alpha 0.
 
-    `rgba` starts as zeros; work (4, 9) and total (6,) are scratch: the kernels allocate nothing.
+    rgba starts as zeros; work (4, 9), total (6,) and kinds (side, side) uint8 are scratch: the kernels allocate nothing.
     """
-    for i in range(rgba.shape[0]):
-        for j in range(rgba.shape[1]):
-            rays = _edge_rays(depth, part, normals, parts, i, j, camera[WINDOW + 2], total[4:6])
-            hits = rays
-            if rays > 1:
-                hits = _many(
-                    camera, light, tile, starts, tile_ids, counts, parts, grids, materials, seen, i, j, rays, work, total
+    side = rgba.shape[0]
+    for i in range(side):
+        for j in range(side):
+            kinds[i, j] = _edge_kind(depth, part, normals, parts, i, j, camera[WINDOW + 2], total)
+    pixel = camera[WINDOW + 2]
+    for i in range(side):
+        for j in range(side):
+            a, b = i // tile, j // tile
+            if kinds[i, j] == 0 or starts[a, b] < 0.0:
+                continue
+            ids, count, cover = tile_ids[a, b], counts[a, b], 1.0
+            if kinds[i, j] > 1:
+                _edge_kind(depth, part, normals, parts, i, j, pixel, total)
+                start = max(starts[a, b], total[4] * (1.0 - 6.0 * pixel))
+            if kinds[i, j] == 2:
+                _inner_edge(camera, light, start, parts, grids, ids, count, materials, seen, i, j, work, total)
+            if kinds[i, j] == 3:
+                behind = total[5] * (1.0 + 6.0 * pixel)
+                cover = _silhouette(
+                    camera, start, behind, parts, grids, ids, count, i, j, depth, part, normals
                 )
-            elif rays == 1:
+            if cover <= 0.0:
+                continue
+            if kinds[i, j] != 2 or total[3] == 0.0:
                 work[2, 0], work[2, 1], work[2, 2] = normals[i, j, 0], normals[i, j, 1], normals[i, j, 2]
                 _colour(camera, light, parts, materials, seen, j + 0.5, i + 0.5, depth[i, j], part[i, j], work)
                 total[0], total[1], total[2], total[3] = work[3, 0], work[3, 1], work[3, 2], 1.0
-            if hits == 0:
-                continue
-            rgba[i, j, 3] = 255 if rays < 8 else int(np.rint(hits * 255.0 / 8.0))
+            rgba[i, j, 3] = int(np.rint(255.0 * cover))
             for c in range(3):
-                rgba[i, j, c] = encode(total[c] / total[3])
+                rgba[i, j, c] = encode(total[c] / total[3]) if rgba[i, j, 3] > 0 else 0

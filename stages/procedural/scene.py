@@ -136,7 +136,7 @@ def render_square(program: Program, view: View, size: int) -> Array:
     trace_pixels(camera, size, tile, *t, program.parts, program.grids, depth, part, normals)
     visibility(camera, view.light, program.parts, program.grids, np.arange(len(program.parts)), depth, normals, seen)
     rgba = np.zeros((size, size, 4), np.uint8)
-    paint(camera, view.light, tile, *t, program.parts, program.grids, program.materials, depth, part, normals, seen, np.zeros((4, 9)), np.zeros(6), rgba)
+    paint(camera, view.light, tile, *t, program.parts, program.grids, program.materials, depth, part, normals, seen, np.zeros((4, 9)), np.zeros(6), np.zeros((size, size), np.uint8), rgba)
     return rgba
 
 

@@ -63,7 +63,7 @@ def mug(r: Rng) -> Thing:
     parts = [
         lathe([(0.0, 0.0), *outer, (0.0, high)]),
         Part(L.TORUS, (size, _u(r, 0.06, 0.09), np.pi), (w + 0.05, high * 0.5, 0.0), k=0.08),
-        lathe(inside, mat=1, op=L.CARVE, k=0.04),
+        lathe(inside, mat=1, op=L.CARVE),
     ]
     return Thing(parts, [paint, inner._replace(rough=paint.rough)], "mug")
 
@@ -80,7 +80,7 @@ def teapot(r: Rng) -> Thing:
         Part(L.TORUS, (high * 0.34, 0.075, np.pi), (-w * 0.95, high * 0.5, 0.0), k=0.1),
         Part(L.TORUS, (w * 0.46, 0.035, np.pi), (0.0, high * 0.985, 0.0), (90.0, 0.0, 0.0), mat=1),
         Part(L.BALL, (knob, knob, knob), (0.0, high * 1.08 + knob * 0.7, 0.0), mat=1, k=0.05),
-        Part(L.PILL, (0.06, 0.03, 0.06), (w * 1.47, high * 1.0, 0.0), (0.0, 0.0, -10.0), op=L.CARVE, k=0.02),
+        Part(L.PILL, (0.06, 0.03, 0.06), (w * 1.47, high * 1.0, 0.0), (0.0, 0.0, -10.0), op=L.CARVE),
     ]
     paint = painted(r)
     return Thing(parts, [paint, paint if r.random() < 0.5 else flat(r, "brown", "black", "gold", rough=0.25)], "teapot")

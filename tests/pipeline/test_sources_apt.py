@@ -45,7 +45,7 @@ esac
 
 
 def source(package="pets", **fields):
-    defaults = {"urls": (), "sha256": (), "path": "", "include": ("**/*.png",), "exclude": (), "max_mb": 1}
+    defaults = {"urls": (), "sha256": (), "path": "", "include": ("**/*.png",), "exclude": (), "max_mb": 1, "root": ""}
     return SimpleNamespace(name="wall", kind="apt", package=package, **{**defaults, **fields})
 
 

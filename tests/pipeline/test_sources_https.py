@@ -44,7 +44,7 @@ def site():
 
 
 def source(*urls, **fields):
-    defaults = {"package": "", "sha256": (), "path": "", "include": (), "exclude": (), "max_mb": 1}
+    defaults = {"package": "", "sha256": (), "path": "", "include": (), "exclude": (), "max_mb": 1, "root": ""}
     return SimpleNamespace(name="pets", kind="https", urls=urls, **{**defaults, **fields})
 
 

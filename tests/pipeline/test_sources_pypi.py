@@ -13,7 +13,7 @@ TAG = "py3-none-any"
 
 
 def source(package, **fields):
-    defaults = {"urls": (), "sha256": (), "path": "", "include": ("**/*.png",), "exclude": (), "max_mb": 1}
+    defaults = {"urls": (), "sha256": (), "path": "", "include": ("**/*.png",), "exclude": (), "max_mb": 1, "root": ""}
     return SimpleNamespace(name="pets", kind="pypi", package=package, **{**defaults, **fields})
 
 

@@ -1,0 +1,66 @@
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+DATA ?= manifests/data/sample.toml
+OUT ?= out/$(basename $(notdir $(DATA)))
+WORKERS ?= $(shell nproc)
+
+.DEFAULT_GOAL := help
+.PHONY: help install data tiny validate test lint types bench clean train eval publish
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@echo; echo "DATA=$(DATA) OUT=$(OUT) WORKERS=$(WORKERS)"
+
+install: $(VENV)/.data ## Make .venv with what the data engine needs
+
+data: $(VENV)/.data ## Fetch assets, build the shards of DATA in OUT, check them
+	$(BIN)/layerloom build $(DATA) --out $(OUT) --workers $(WORKERS)
+	$(BIN)/layerloom validate $(OUT) --workers $(WORKERS)
+
+tiny: $(VENV)/.data ## The same in small, without a network: 64 samples at 128 px in out/tiny
+	$(BIN)/python -m tests.assets build/tiny-assets
+	$(BIN)/layerloom build manifests/data/tiny.toml --out out/tiny --workers $(WORKERS)
+	$(BIN)/layerloom validate out/tiny --workers $(WORKERS)
+
+validate: $(VENV)/.data ## Check OUT against everything that the format promises
+	$(BIN)/layerloom validate $(OUT) --workers $(WORKERS)
+
+test: $(VENV)/.dev ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## Check types
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev ## Measure stages, codec and whole builds; see benchmarks/README.md
+	$(BIN)/python -m benchmarks.stages
+	$(BIN)/python -m benchmarks.build
+
+train: ## (comes with the issue "The adapted inpainting DiT")
+	@echo 'train: not built yet; it comes with the issue "The adapted inpainting DiT: model, training, inference"' >&2; exit 1
+
+eval: ## (comes with the issue "Evaluation on real test sets")
+	@echo 'eval: not built yet; it comes with the issue "Evaluation on real test sets"' >&2; exit 1
+
+publish: ## (comes with the issue "Publishing and seeing")
+	@echo 'publish: not built yet; it comes with the issue "Publishing and seeing: Hub data sets, model cards"' >&2; exit 1
+
+clean: ## Remove .venv and caches (not OUT, not downloaded assets)
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache *.egg-info
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' || { echo 'layerloom needs Python 3.11 or newer; set PYTHON=...' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) && $(BIN)/python scripts/get_pip.py; }
+
+$(VENV)/.data: pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.data
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
