@@ -54,6 +54,25 @@ def build_command(
         raise ShardError(f"{len(summary.failed)} shards failed; run again to retry them:\n" + "\n".join(summary.failed))
 
 
+@app.command("validate")
+def validate_command(
+    out: Built,
+    cache: Cache,
+    rerender: Annotated[int, typer.Option(min=0, help="Recipes to render again and compare; 0 needs no cache.")] = 24,
+    workers: Workers = _CORES,
+    address: Address = None,
+) -> None:
+    """Check a finished data set: every shard, member and promise. Exit status 1 if one is broken."""
+    from pipeline.progress import Terminal
+    from pipeline.validate import print_report, validate
+
+    with Terminal(_console) as terminal:
+        report = validate(out.resolve(), cache.resolve(), rerender, workers, address, terminal)
+    print_report(_console, report)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
 @app.callback()
 def about() -> None:
     """Layered scenes from open assets: build them, check them, look at them."""

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_origin
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -87,7 +87,7 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -105,8 +105,10 @@ def read_table(path: Path) -> list[Asset]:
     return [Asset.model_validate(row) for row in pq.read_table(path).to_pylist()]
 
 
-_STRINGS = "id sha256 role source origin license attribution uri caption cut support phash cluster split".split()
-_FLOATS = "area_px coverage soft_share main_component flatness long_side_m min_object_m max_object_m horizon light_x".split()
-_TYPES = {n: pa.string() for n in _STRINGS} | {n: pa.float64() for n in _FLOATS}
-_TYPES |= {"whole": pa.bool_(), "width": pa.int32(), "height": pa.int32()}
-_SCHEMA = pa.schema([(name, _TYPES[name]) for name in Asset.model_fields])
+_TYPES = {str: pa.string(), int: pa.int32(), bool: pa.bool_()}
+_SCHEMA = pa.schema(
+    [
+        (name, pa.string() if get_origin(field.annotation) is Literal else _TYPES.get(field.annotation, pa.float64()))
+        for name, field in Asset.model_fields.items()
+    ]
+)

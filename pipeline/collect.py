@@ -53,6 +53,7 @@ def collect(manifest: Manifest, base: Path, cache: Path, workers: int, address: 
     """
     for source in manifest.sources:
         _check_license(source, manifest.licenses)
+        _check_built(source)
     tasks, dropped = _tasks(manifest, base, cache, to)
     assets: list[Asset] = []
     to.stage("prepare", sum(len(t.files) + len(t.indices) for t in tasks))
@@ -80,30 +81,31 @@ def _check_license(source: Source, allow: Sequence[str]) -> None:
         )
 
 
+def _check_built(source: Source) -> None:
+    later = 'it comes with the issue "Assets at depth"'
+    if source.role == "photograph":
+        raise AssetError(
+            f"source '{source.name}': role = 'photograph' needs the matting stage, which is not built yet; {later} "
+            "(cut-outs with alpha have role = 'foreground')"
+        )
+    if source.kind in ("diffusers", "hf", "npm"):
+        raise AssetError(f"source '{source.name}': kind '{source.kind}' is not built yet; {later}")
+
+
 def _tasks(manifest: Manifest, base: Path, cache: Path, to: Listener) -> tuple[list[Task], list[Dropped]]:
     tasks: list[Task] = []
     dropped: list[Dropped] = []
     to.stage("fetch", len(manifest.sources))
     for source in manifest.sources:
-        if source.role == "photograph" or source.kind == "diffusers":
-            raise AssetError(f"source '{source.name}': {_LATER[source.kind == 'diffusers']}")
-        files = () if source.kind == "procedural" else tuple(fetch(source, cache / "sources", base))
-        files, refused = _gate(source, files, manifest.licenses)
+        found = () if source.kind == "procedural" else tuple(fetch(source, cache / "sources", base))
+        files, refused = _gate(source, found, manifest.licenses)
         dropped += refused
+        fixed = (manifest.quality, manifest.size, cache)
         numbers = tuple(range(source.count))
-        for items in (files[k : k + _BATCH] for k in range(0, len(files), _BATCH)):
-            tasks.append(Task(source, items, (), manifest.quality, manifest.size, cache))
-        for items in (numbers[k : k + _BATCH] for k in range(0, len(numbers), _BATCH)):
-            tasks.append(Task(source, (), items, manifest.quality, manifest.size, cache))
+        tasks += [Task(source, files[k : k + _BATCH], (), *fixed) for k in range(0, len(files), _BATCH)]
+        tasks += [Task(source, (), numbers[k : k + _BATCH], *fixed) for k in range(0, len(numbers), _BATCH)]
         to.advance(1, Counter(d.reason for d in refused))
     return tasks, dropped
-
-
-_LATER = {
-    False: "role = 'photograph' needs the matting stage, which is not built yet; "
-    "it comes with the issue \"Assets at depth\" (use role = 'foreground' for cut-outs with alpha)",
-    True: "kind 'diffusers' is not built yet; it comes with the issue \"Assets at depth\" (use kind 'procedural')",
-}
 
 
 def _gate(
@@ -131,5 +133,9 @@ def _check_pools(manifest: Manifest, kept: Sequence[Asset], dropped: Sequence[Dr
         if not have:
             reasons = Counter(d.reason for d in dropped)
             why = ", ".join(f"{n} {r}" for r, n in reasons.most_common()) or "none was offered"
-            standing_text = " that stands whole on the ground" if "foreground" in kind and manifest.shadow.fraction else ""
-            raise AssetError(f"no usable {kind} asset{standing_text} (objects.real_fraction = {share:g}); rejected: {why}")
+            standing_text = (
+                " that stands whole on the ground" if "foreground" in kind and manifest.shadow.fraction else ""
+            )
+            raise AssetError(
+                f"no usable {kind} asset{standing_text} (objects.real_fraction = {share:g}); rejected: {why}"
+            )

@@ -9,7 +9,7 @@ from pipeline.assets import Asset
 from pipeline.manifest import Manifest
 from stages import geometry, place
 from stages.place import Footing
-from stages.types import Occlusion, Placement, Plate, Rejected, Role, Shadow
+from stages.types import Occlusion, Placement, Plate, Rejected, Role
 
 _PICKS = 12  # draws of an asset before the layout is given up
 _NEAR_SIZE = 4.0  # companions are at most this many times longer or shorter, in metres
@@ -101,8 +101,9 @@ class Layout:
         if self._grounded and not self._surface:  # mostly behind; in front it must miss the target, or the layout is rejected
             back = self._rng.random() < 0.75
             low = max(0.0, self._horizon) + 0.08 * self._m.size
-            span = (min(low, target.y), target.y) if back else (target.y, min(target.y + 40, 0.985 * self._m.size))
-            footing = footing._replace(y=float(self._rng.uniform(*sorted(span))))
+            nearest = max(target.y, min(target.y + 0.08 * self._m.size, 0.985 * self._m.size))
+            span = (min(low, target.y), target.y) if back else (target.y, nearest)
+            footing = footing._replace(y=float(self._rng.uniform(*span)))
         role: Role = "front" if footing.y > target.y and self._grounded and not self._surface else "behind"
         return self._placement(asset, role, self._scale_beside(asset, target, footing.y), turn, footing)
 

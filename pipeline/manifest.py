@@ -172,7 +172,7 @@ class ShadowKnobs(Frozen):
 class MaskKnobs(Frozen):
     """Weights of the imperfect masks' kinds; strength is drawn from its range."""
 
-    weights: dict[str, Annotated[float, Field(ge=0)]] = {kind: 1.0 for kind in MASK_KINDS}
+    weights: dict[str, Annotated[float, Field(ge=0)]] = dict.fromkeys(MASK_KINDS, 1.0)
     strength: _range(0.0, 1.0) = (0.0, 1.0)  # type: ignore[valid-type]
 
     @model_validator(mode="after")

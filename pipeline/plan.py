@@ -20,7 +20,7 @@ from stages.types import MaskDraw, Recipe, Rejected
 class Scene(NamedTuple):
     """What a sample is asked to be, whatever its layout. `visible` is 1 where nothing occludes the target."""
 
-    count: int
+    num_objects: int
     visible: float
     real: bool
     shadow: bool
@@ -59,7 +59,7 @@ class Planner:
         scene = self.scene(index)
         rng = generator(self.manifest.seed, f"{self.split}/layout", index, attempt)
         layout = Layout(self.manifest, self.pools, rng, scene.real, scene.shadow)
-        objects = layout.draw(scene.count, scene.visible)
+        objects = layout.draw(scene.num_objects, scene.visible)
         if isinstance(objects, Rejected):
             return objects
         size = self.manifest.size

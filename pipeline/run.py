@@ -116,7 +116,7 @@ def _start(workers: int, address: str | None) -> Any:
     import ray
 
     root = Path(__file__).resolve().parent.parent
-    quiet = {"logging_level": "ERROR", "log_to_driver": False}
+    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     if address:
         code = {"py_modules": [str(root / name) for name in _PACKAGES]}
         ray.init(address=address, runtime_env=code, **quiet)

@@ -77,7 +77,7 @@ def _replacing(path: Path) -> Iterator[Callable[[bytes], object]]:
             yield file.write
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
         _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)

@@ -70,5 +70,5 @@ def _deal(group: tuple[str, str, str], clusters: list[str], manifest: Manifest) 
     least = 2 if len(clusters) >= 10 else 1  # one background alone would make every test scene look alike
     counts = [max(least, round(share * len(clusters))) for _, share in shares]
     counts[counts.index(max(counts))] += len(clusters) - sum(counts)
-    names = [name for (name, _), n in zip(shares, counts, strict=True) for _ in range(n)]
-    return dict(zip(clusters, names, strict=True))
+    dealt = [name for (name, _), n in zip(shares, counts, strict=True) for _ in range(n)]
+    return dict(zip(clusters, dealt, strict=True))

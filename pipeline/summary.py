@@ -11,7 +11,10 @@ from pipeline.manifest import Manifest
 
 def print_summary(console: Console, manifest: Manifest, out: Path, summary: Summary) -> None:
     """Say what was built from what, how long each stage took, what was rejected, and where to look."""
-    say = lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True)  # noqa: E731
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     assets = Counter(f"{a.origin} {a.role}s" for a in summary.collected.assets)
     say("assets: " + ", ".join(f"{n} {kind}" for kind, n in sorted(assets.items())))
     dropped = Counter(d.reason for d in summary.collected.dropped)

@@ -6,7 +6,7 @@ import numpy as np
 
 from stages import alpha, geometry, light, masks, occlude
 from stages.geometry import F64
-from stages.types import U8, Occlusion, Patch, Placement, Recipe, Rejected, Sample
+from stages.types import U8, Mask, Occlusion, Patch, Placement, Recipe, Rejected, Role, Sample
 
 Pixels = Callable[[str], U8]
 """Asset id -> uint8 (h, w, 3) photograph or (h, w, 4) cut-out; must not be written to."""
@@ -55,7 +55,7 @@ def _place(spec: Placement, rgba: U8, plate: U8) -> tuple[Patch, F64]:
     return patch._replace(rgba=light.harmonize(warped, scene, spec.harmonize)), matrix
 
 
-def _occlude(plan: Occlusion, foreground: U8, patches: list[Patch], roles: list[str]) -> Patch | Rejected:
+def _occlude(plan: Occlusion, foreground: U8, patches: list[Patch], roles: list[Role]) -> Patch | Rejected:
     size = foreground.shape[0]
     others = _flatten(
         [p for k, (p, r) in enumerate(zip(patches, roles, strict=True)) if r == "front" and k != plan.slider], size
@@ -103,9 +103,9 @@ def _finish(
     )
 
 
-def _visible_mask(foreground_alpha: U8, occluder_alpha: U8) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _visible_mask(foreground_alpha: U8, occluder_alpha: U8) -> Mask:
     shown = foreground_alpha.astype(np.uint16) * (255 - occluder_alpha.astype(np.uint16))
-    return shown > 255 * 255 // 2
+    return np.asarray(shown > 255 * 255 // 2)
 
 
 def _background(plate: U8, recipe: Recipe, patches: list[Patch], occluder: U8) -> U8:

@@ -47,21 +47,21 @@ def warp_object(rgba: U8, scale: float, rotation: float, flip: bool) -> tuple[U8
     matrix = object_matrix(rgba.shape[1], rgba.shape[0], scale, rotation, flip)
     pm = premultiply_pm(rgba)
     pre = np.eye(3)
-    if scale < 0.75 or rotation == 0.0 and scale < 1.0:
+    if scale < 0.75 or (rotation == 0.0 and scale < 1.0):
         w, h = (max(1, round(n * scale)) for n in (rgba.shape[1], rgba.shape[0]))
-        pm = cv2.resize(pm, (w, h), interpolation=cv2.INTER_AREA)
+        pm = np.asarray(cv2.resize(pm, (w, h), interpolation=cv2.INTER_AREA), np.float32)
         pre = np.diag([rgba.shape[1] / w, rgba.shape[0] / h, 1.0])
     out_w, out_h = (math.ceil(n) + 2 for n in box_size(rgba.shape[1], rgba.shape[0], scale, rotation))
     matrix[:, 2] += 1.0  # a border of one pixel keeps the edge's anti-aliasing
-    warped = cv2.warpAffine(pm, _pixel_centred(matrix @ pre), (out_w, out_h), flags=cv2.INTER_LINEAR)
-    straight = unpremultiply(warped)
+    warped = cv2.warpAffine(pm, pixel_centred(matrix @ pre), (out_w, out_h), flags=cv2.INTER_LINEAR)
+    straight = unpremultiply(np.asarray(warped, np.float32))
     x, y, w, h = alpha_box(straight)
     matrix[:, 2] -= (x, y)
     return np.ascontiguousarray(straight[y : y + h, x : x + w]), matrix
 
 
-def _pixel_centred(matrix: F64) -> F64:
-    # OpenCV puts integer coordinates at pixel centres; ours are at pixel corners.
+def pixel_centred(matrix: F64) -> F64:
+    """The 2x3 matrix that OpenCV needs for ours: it has integer coordinates at pixel centres, not corners."""
     out = matrix.copy()
     out[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
     return out

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numba import njit
 
+from stages.geometry import pixel_centred
 from stages.types import F32, U8, Patch, Shadow
 
 _QUARTER = 4  # shadows are soft: they are drawn at a quarter of the size and enlarged
@@ -19,9 +20,9 @@ def shadow_density(patch: Patch, shadow: Shadow, size: int) -> U8:
     """
     small = -(-size // _QUARTER)
     height = patch.rgba.shape[0]
-    cast = _thrown(patch, shadow, small) * np.float32(shadow.density)
     sigma = max(0.6, shadow.blur * height / _QUARTER)
-    cast = cv2.GaussianBlur(cast, (0, 0), sigma)
+    thrown = _thrown(patch, shadow, small) * np.float32(shadow.density)
+    cast = np.asarray(cv2.GaussianBlur(thrown, (0, 0), sigma), np.float32)
     if shadow.contact > 0:
         core = _contact(patch, small, height) * np.float32(shadow.contact)
         cast = 1 - (1 - cast) * (1 - core)
@@ -51,24 +52,22 @@ def _thrown(patch: Patch, shadow: Shadow, small: int) -> F32:
     step = max(1, min(_QUARTER, height // 32))
     if step > 1:  # average before the shrink, or thin parts would flicker
         h, w = alpha.shape
-        alpha = cv2.resize(alpha, (max(1, w // step), max(1, h // step)), interpolation=cv2.INTER_AREA)
+        small_size = (max(1, w // step), max(1, h // step))
+        alpha = np.asarray(cv2.resize(alpha, small_size, interpolation=cv2.INTER_AREA), np.float32)
         matrix[:, :2] *= (w / alpha.shape[1], h / alpha.shape[0])
-    return np.asarray(cv2.warpAffine(alpha, matrix, (small, small), flags=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(cv2.warpAffine(alpha, pixel_centred(matrix), (small, small), flags=cv2.INTER_LINEAR), np.float32)
 
 
 def _contact(patch: Patch, small: int, height: int) -> F32:
-    rows = max(2, round(height * 0.1))
     width = patch.rgba.shape[1]
-    foot = patch.rgba[-rows:, :, 3].max(axis=0).astype(np.float32)
-    foot *= np.float32(1 / 255)
-    depth = max(2.0, 0.05 * min(width, height))  # of the core, in canvas pixels
-    out = np.zeros((small, small), np.float32)
-    base = (patch.y + height - 0.35 * depth) / _QUARTER
-    matrix = np.array([[1 / _QUARTER, 0.0, patch.x / _QUARTER], [0.0, depth / _QUARTER, base - depth / 2 / _QUARTER]])
-    row = np.ascontiguousarray(np.broadcast_to(foot, (3, width)))
-    row = np.pad(row[:1], ((1, 1), (0, 0)))
-    cv2.warpAffine(row, matrix, (small, small), dst=out, flags=cv2.INTER_LINEAR)
-    return np.asarray(cv2.GaussianBlur(out, (0, 0), max(0.7, 0.45 * depth / _QUARTER)), np.float32)
+    rows = max(2, round(height * 0.1))
+    foot = np.zeros((3, width), np.float32)
+    foot[1] = patch.rgba[-rows:, :, 3].max(axis=0) / np.float32(255)
+    depth = max(2.0, 0.05 * min(width, height))  # canvas pixels that one row of `foot` becomes
+    centre = patch.y + height - 0.35 * depth
+    matrix = np.array([[1.0, 0.0, patch.x], [0.0, depth, centre - 1.5 * depth]]) / _QUARTER
+    core = cv2.warpAffine(foot, pixel_centred(matrix), (small, small), flags=cv2.INTER_LINEAR)
+    return np.asarray(cv2.GaussianBlur(core, (0, 0), max(0.7, 0.45 * depth / _QUARTER)), np.float32)
 
 
 def harmonize(rgba: U8, scene: U8, strength: float) -> U8:
@@ -112,7 +111,7 @@ def transfer_table(own: tuple[F32, F32], scene: tuple[F32, F32], strength: float
     levels = np.arange(256, dtype=np.float32)[:, None]
     moved = ((levels - mean) * gain + mean + shift) * tint
     mixed = levels + np.float32(strength) * (moved - levels)
-    return np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(mixed, 0, 255)), np.uint8)
 
 
 def _moments(pixels: U8) -> tuple[F32, F32]:

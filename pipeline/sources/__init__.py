@@ -33,5 +33,5 @@ def _files(source: SourceLike, cache: Path, base: Path) -> list[FetchedFile]:
             return https.fetch(source, cache)
         case "local":
             return local.fetch(source, base)
-        case "npm" | "hf":
-            raise AssetError(f'kind {source.kind!r} is not fetched yet; it comes with the issue "Assets at depth"')
+        case kind:
+            raise AssetError(f"kind {kind!r} is not fetched")

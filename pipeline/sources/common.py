@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pipeline.sources.globs import matches
 
@@ -28,7 +28,7 @@ class SourceLike(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def kind(self) -> Literal["apt", "pypi", "https", "local", "npm", "hf"]: ...
+    def kind(self) -> str: ...
     @property
     def package(self) -> str: ...
     @property

@@ -124,7 +124,7 @@ def test_select_refuses_to_return_nothing(names, exclude, message):
 
 @pytest.mark.parametrize("kind", ["npm", "hf"])
 def test_kinds_of_a_later_issue(kind, tmp_path):
-    message = f"source 'pets': kind '{kind}' is not fetched yet; it comes with the issue \"Assets at depth\""
+    message = f"source 'pets': kind '{kind}' is not fetched"
     with refused(AssetError, message):
         fetch(source(kind=kind), tmp_path, tmp_path)
 
