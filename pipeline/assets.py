@@ -3,7 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import Literal, get_origin
+from typing import Any, Literal, get_origin
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -105,10 +105,10 @@ def read_table(path: Path) -> list[Asset]:
     return [Asset.model_validate(row) for row in pq.read_table(path).to_pylist()]
 
 
-_TYPES = {str: pa.string(), int: pa.int32(), bool: pa.bool_()}
-_SCHEMA = pa.schema(
-    [
-        (name, pa.string() if get_origin(field.annotation) is Literal else _TYPES.get(field.annotation, pa.float64()))
-        for name, field in Asset.model_fields.items()
-    ]
-)
+def _arrow(annotation: Any) -> pa.DataType:
+    if get_origin(annotation) is Literal:
+        return pa.string()
+    return {str: pa.string(), int: pa.int32(), bool: pa.bool_()}.get(annotation, pa.float64())
+
+
+_SCHEMA = pa.schema([(name, _arrow(field.annotation)) for name, field in Asset.model_fields.items()])

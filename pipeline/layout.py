@@ -39,7 +39,7 @@ class Layout:
         self._m, self._rng, self._pools = m, rng, pools
         self._target = _pick(rng, pools.targets(real, shadow))
         self._grounded = self._target.support == "ground"
-        photo = _pick(rng, _fitting(pools.backgrounds, self._target, self._grounded))
+        self._photo = photo = _pick(rng, _fitting(pools.backgrounds, self._target, self._grounded))
         self.plate, self._horizon = place.draw_plate(
             rng, photo.id, (photo.height, photo.width), m.size, photo.horizon, self._grounded
         )
@@ -98,7 +98,8 @@ class Layout:
         turn = self._rotation(asset)
         box = geometry.box_size(asset.width, asset.height, self._scale_beside(asset, target, target.y), turn)
         footing = self._footing(asset, box)
-        if self._grounded and not self._surface:  # mostly behind; in front it must miss the target, or the layout is rejected
+        if self._grounded and not self._surface:
+            # Mostly behind. In front it must miss the target, or `render` rejects the layout.
             back = self._rng.random() < 0.75
             low = max(0.0, self._horizon) + 0.08 * self._m.size
             nearest = max(target.y, min(target.y + 0.08 * self._m.size, 0.985 * self._m.size))
@@ -154,8 +155,9 @@ class Layout:
         pool = [a for a in self._pools.foregrounds if a.support == support and a.id != self._target.id]
         pool = pool or [a for a in self._pools.foregrounds if a.id != self._target.id] or [self._target]
         own = self._target.long_side_m
-        near = [a for a in pool if not own or not a.long_side_m or _ratio(a.long_side_m, own) <= _NEAR_SIZE]
-        return near or pool
+        fit = [a for a in pool if _fits(self._photo, a)] or pool
+        near = [a for a in fit if not own or not a.long_side_m or _ratio(a.long_side_m, own) <= _NEAR_SIZE]
+        return near or fit
 
     def _scale_beside(self, asset: Asset, target: Placement, foot_y: float) -> float:
         own = max(self._target.width, self._target.height) * target.scale
@@ -183,6 +185,9 @@ def _ratio(a: float, b: float) -> float:
 def _fitting(backgrounds: list[Asset], target: Asset, grounded: bool) -> list[Asset]:
     """Backgrounds with ground for what stands, at its scale: no elephant on a leaf, no giant cherry on a hill."""
     ground = [b for b in backgrounds if b.support == "ground"] if grounded else backgrounds
-    long = target.long_side_m
-    fit = [b for b in ground if not long or b.min_object_m <= long <= (b.max_object_m or math.inf)]
-    return fit or ground or backgrounds
+    return [b for b in ground if _fits(b, target)] or ground or backgrounds
+
+
+def _fits(background: Asset, thing: Asset) -> bool:
+    length = thing.long_side_m
+    return not length or background.min_object_m <= length <= (background.max_object_m or math.inf)

@@ -47,7 +47,7 @@ def assign(assets: Sequence[Asset], manifest: Manifest) -> list[Asset]:
     """
     groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for a in assets:
-        name = (a.role, a.origin, a.support)
+        name = (a.role, a.origin, "cut" if a.cut else a.support)  # each split needs whole ones that stand
         if a.cluster not in groups[name]:
             groups[name].append(a.cluster)
     split_of: dict[str, str] = {}
@@ -60,7 +60,7 @@ def assign(assets: Sequence[Asset], manifest: Manifest) -> list[Asset]:
 def _deal(group: tuple[str, str, str], clusters: list[str], manifest: Manifest) -> dict[str, str]:
     shares = manifest.splits.items()
     if len(clusters) < len(shares):
-        if group[2] == "air":  # not needed in every split
+        if group[2] in ("air", "cut"):  # not needed in every split
             return dict.fromkeys(clusters, shares[0][0])
         names = ", ".join(name for name, _ in shares)
         raise AssetError(

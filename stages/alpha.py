@@ -1,7 +1,8 @@
 """Compositing with exact rounding (Porter & Duff, "Compositing Digital Images", SIGGRAPH 1984).
 
 All colour is straight and sRGB-encoded, uint8, as PNG viewers composite it. Every result is the exact
-rational value rounded to nearest; the denominators (255, 255^3) are odd, so no tie exists.
+rational value rounded to nearest. Over opaque pictures the denominators (255, 255^3) are odd, so no tie
+exists; the colour of a union of two soft layers has an even one at times, and its ties go up.
 """
 
 import numpy as np
@@ -10,10 +11,12 @@ from numba import njit, types
 from stages.types import F32, U8, Patch
 
 _CUBE = 255 * 255 * 255
+_WRITE = types.Array(types.uint8, 3, "C")
 _READ = types.Array(types.uint8, 3, "C", readonly=True)  # cached assets may not be written to
+_READ_2D = types.Array(types.uint8, 2, "C", readonly=True)
 
 
-@njit("void(u1[:,:,::1], u1[:,:,::1], i8, i8)", cache=True, nogil=True)
+@njit(types.void(_WRITE, _READ, types.int64, types.int64), cache=True, nogil=True)
 def _over_rgb(canvas: U8, patch: U8, x0: int, y0: int) -> None:
     for y in range(max(0, -y0), min(patch.shape[0], canvas.shape[0] - y0)):
         for x in range(max(0, -x0), min(patch.shape[1], canvas.shape[1] - x0)):
@@ -25,7 +28,7 @@ def _over_rgb(canvas: U8, patch: U8, x0: int, y0: int) -> None:
                 canvas[y + y0, x + x0, c] = (a * patch[y, x, c] + (255 - a) * below + 127) // 255
 
 
-@njit("void(u1[:,:,::1], u1[:,:,::1], i8, i8)", cache=True, nogil=True)
+@njit(types.void(_WRITE, _READ, types.int64, types.int64), cache=True, nogil=True)
 def _over_rgba(canvas: U8, patch: U8, x0: int, y0: int) -> None:
     for y in range(max(0, -y0), min(patch.shape[0], canvas.shape[0] - y0)):
         for x in range(max(0, -x0), min(patch.shape[1], canvas.shape[1] - x0)):
@@ -43,7 +46,7 @@ def _over_rgba(canvas: U8, patch: U8, x0: int, y0: int) -> None:
                 canvas[y + y0, x + x0, :3] = 0
 
 
-@njit("void(u1[:,:,::1], u1[:,::1])", cache=True, nogil=True)
+@njit(types.void(_WRITE, _READ_2D), cache=True, nogil=True)
 def _shade(canvas: U8, density: U8) -> None:
     for y in range(canvas.shape[0]):
         for x in range(canvas.shape[1]):
@@ -54,7 +57,7 @@ def _shade(canvas: U8, density: U8) -> None:
                 canvas[y, x, c] = (keep * canvas[y, x, c] + 127) // 255
 
 
-@njit("void(u1[:,:,::1], u1[:,:,::1], u1[:,::1], u1[:,:,::1], u1[:,:,::1])", cache=True, nogil=True)
+@njit(types.void(_READ, _READ, _READ_2D, _READ, _WRITE), cache=True, nogil=True)
 def _recompose(background: U8, foreground: U8, shadow: U8, occluder: U8, out: U8) -> None:
     # Over 255^3: (255 - fa) * [255 bg (255 - sh) + sh oa oc] + 255 fa * [oa oc + (255 - oa) fg].
     # At most 255^4 + 255^3 / 2 < 2^32, so uint32 holds it.
@@ -122,7 +125,8 @@ def over_rgba(canvas: U8, patch: Patch) -> None:
 
 def shade(canvas: U8, density: U8) -> None:
     """Black at opacity `density` (h, w) / 255 over the opaque `canvas` (h, w, 3), in place."""
-    _shade(canvas, density)
+    assert canvas.shape[:2] == density.shape, f"shade: {canvas.shape} by {density.shape}"
+    _shade(canvas, np.ascontiguousarray(density))
 
 
 def recompose(background: U8, foreground: U8, shadow: U8, occluder: U8) -> U8:
@@ -137,6 +141,9 @@ def recompose(background: U8, foreground: U8, shadow: U8, occluder: U8) -> U8:
         shadow: uint8 (h, w), density of the target's shadow.
         occluder: uint8 (h, w, 4), what is in front of the target; already part of `background`.
     """
-    out = np.empty_like(background)
-    _recompose(background, foreground, shadow, occluder, out)
+    layers = [np.ascontiguousarray(layer) for layer in (background, foreground, shadow, occluder)]
+    shapes = [layer.shape for layer in layers]
+    assert len({shape[:2] for shape in shapes}) == 1, f"recompose: layers of different sizes {shapes}"
+    out = np.empty_like(layers[0])
+    _recompose(*layers, out)
     return out

@@ -106,7 +106,7 @@ def test_draws_do_not_depend_on_what_else_is_drawn():
     again = generator(1, "s", 2).random(20)
     assert [m[0] for m in mixed] == again.tolist()
     assert [m[1] for m in mixed] == alone.tolist()
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     assert generator(1, "s", 2).random() == mixed[0][0]
 
 
