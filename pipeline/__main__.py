@@ -42,6 +42,7 @@ def build_command(
 ) -> None:
     """Build a data set, or go on with one that was interrupted."""
     from pipeline.build import build
+    from pipeline.card import describe
     from pipeline.load import load_manifest
     from pipeline.progress import Terminal
     from pipeline.summary import print_summary
@@ -49,6 +50,8 @@ def build_command(
     loaded = load_manifest(manifest)
     with Terminal(_console) as terminal:
         summary = build(loaded, manifest.parent, out.resolve(), cache.resolve(), workers, address, terminal)
+    if not summary.failed:
+        describe(out)
     print_summary(_console, loaded, out, summary)
     if summary.failed:
         raise ShardError(f"{len(summary.failed)} shards failed; run again to retry them:\n" + "\n".join(summary.failed))
@@ -70,6 +73,46 @@ def validate_command(
         report = validate(out.resolve(), cache.resolve(), rerender, workers, address, terminal)
     print_report(_console, report)
     if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command("inspect")
+def inspect_command(
+    out: Built, count: Annotated[int, typer.Option(min=1, max=400, help="Samples on the contact sheet.")] = 16
+) -> None:
+    """Look at a finished data set: preview.png, distributions.png, and what was asked beside what came out."""
+    from pipeline.plots import write_plots
+    from pipeline.preview import write_preview
+    from pipeline.report import report, rich_table
+
+    _console.print(rich_table(report(out)))
+    for path in (write_preview(out, count), write_plots(out)):
+        _console.print(f"look at {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command("status")
+def status_command(out: Built) -> None:
+    """Say how far a build is; also while it runs."""
+    from pipeline.status import lines, status
+
+    for line in lines(status(out)):
+        _console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command("render")
+def render_command(
+    out: Built,
+    key: Annotated[str, typer.Argument(help="A sample, e.g. train_000000017.")],
+    cache: Cache,
+    to: Annotated[Path, typer.Option(help="Folder for its seven files.")] = Path("build/render"),
+) -> None:
+    """Make one sample again from its recipe. Exit status 1 if its bytes are not the stored ones."""
+    from pipeline.rerender import lines, rerender
+
+    made = rerender(out.resolve(), cache.resolve(), key, to)
+    for line in lines(made):
+        _console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if made.different:
         raise typer.Exit(1)
 
 

@@ -1,9 +1,9 @@
 """Build: a manifest becomes a folder of shards, resumable at any moment.
 
-    OUT/data/*.tar          shards, each under its final name only when whole
-    OUT/.build/build.json   what is being built: manifest, fingerprint
-    OUT/.build/*.parquet    one marker a finished shard: its part of the index
-    OUT/meta, index.json    written when all shards are there
+OUT/data/*.tar          shards, each under its final name only when whole
+OUT/.build/build.json   what is being built: manifest, fingerprint
+OUT/.build/*.parquet    one marker a finished shard: its part of the index
+OUT/meta, index.json    written when all shards are there
 """
 
 import fcntl
@@ -58,8 +58,9 @@ class Summary(NamedTuple):
 
 
 def split_sizes(manifest: Manifest) -> dict[str, int]:
-    """Number of samples in each split; rounding goes to the first."""
-    sizes = {name: round(share * manifest.samples) for name, share in manifest.splits.items()}
+    """Number of samples in each split, even where scenes are paired; rounding goes to the first."""
+    step = 2 if manifest.paired else 1
+    sizes = {name: step * round(share * manifest.samples / step) for name, share in manifest.splits.items()}
     first = next(iter(sizes))
     sizes[first] += manifest.samples - sum(sizes.values())
     return sizes

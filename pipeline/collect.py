@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from pipeline.assets import Asset
+from pipeline.layout import Pools
 from pipeline.licenses import allowed
 from pipeline.manifest import Manifest, ManifestError, Source
 from pipeline.prepare import Dropped, Task, facts_of, prepare
@@ -70,7 +71,9 @@ def collect(manifest: Manifest, base: Path, cache: Path, workers: int, address: 
     dropped += [Dropped(a.id, "near_duplicate", f"of {other.id}") for a, other in twins]
     to.advance(0, Counter({"near_duplicate": len(twins)}) if twins else Counter())
     _check_pools(manifest, kept, dropped)
-    return Collected(assign(kept, manifest), dropped)
+    assigned = assign(kept, manifest)
+    _check_splits(manifest, assigned)
+    return Collected(assigned, dropped)
 
 
 def _check_license(source: Source, allow: Sequence[str]) -> None:
@@ -138,4 +141,22 @@ def _check_pools(manifest: Manifest, kept: Sequence[Asset], dropped: Sequence[Dr
             )
             raise AssetError(
                 f"no usable {kind} asset{standing_text} (objects.real_fraction = {share:g}); rejected: {why}"
+            )
+
+
+def _check_splits(manifest: Manifest, assets: Sequence[Asset]) -> None:
+    """Every split can draw every kind of target that the manifest asks for."""
+    real = manifest.objects.real_fraction
+    grounded = manifest.shadow.fraction
+    for split, _ in manifest.splits.items():
+        pools = Pools([a for a in assets if a.split == split])
+        missing = [] if pools.backgrounds else ["background"]
+        for origin, wanted in (("real", real > 0), ("generated", real < 1)):
+            kinds = {False: grounded < 1, True: grounded > 0}
+            if wanted and not all(pools.targets(origin == "real", g) for g, asked in kinds.items() if asked):
+                missing.append(f"{origin} foreground{' that stands whole on the ground' if grounded > 0 else ''}")
+        if missing:
+            raise AssetError(
+                f"split '{split}' has no {' and no '.join(missing)}: there are too few for "
+                f"{len(manifest.splits.items())} splits; add assets or set a split's share to 0"
             )

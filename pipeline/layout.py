@@ -83,8 +83,9 @@ class Layout:
         m, rng = self._m, self._rng
         hidden = (1 - visible) * self._target.area_px * target.scale**2
         down = rng.uniform(0.01, 0.10) * m.size if self._grounded else 0.0
-        for _ in range(_PICKS):
-            asset = _pick(rng, self._companions())
+        pool = self._whole_companions()  # a cut one would slide off the border that hides its false edge
+        for _ in range(_PICKS if pool else 0):
+            asset = _pick(rng, pool)
             turn = self._rotation(asset)
             least = math.sqrt(hidden * 1.7 / asset.area_px)
             scale = max(least, self._scale_beside(asset, target, target.y + down))
@@ -94,7 +95,7 @@ class Layout:
         return Rejected("no_occluder", f"none of {_PICKS} drawn can hide {1 - visible:.2f} of {self._target.id}")
 
     def _place_beside(self, target: Placement) -> Placement:
-        asset = _pick(self._rng, [a for a in self._companions() if not a.cut] or self._companions())
+        asset = _pick(self._rng, self._whole_companions() or self._companions())
         turn = self._rotation(asset)
         box = geometry.box_size(asset.width, asset.height, self._scale_beside(asset, target, target.y), turn)
         footing = self._footing(asset, box)
@@ -158,6 +159,9 @@ class Layout:
         fit = [a for a in pool if _fits(self._photo, a)] or pool
         near = [a for a in fit if not own or not a.long_side_m or _ratio(a.long_side_m, own) <= _NEAR_SIZE]
         return near or fit
+
+    def _whole_companions(self) -> list[Asset]:
+        return [a for a in self._companions() if not a.cut]
 
     def _scale_beside(self, asset: Asset, target: Placement, foot_y: float) -> float:
         own = max(self._target.width, self._target.height) * target.scale

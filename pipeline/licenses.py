@@ -8,8 +8,14 @@ from license_expression import get_spdx_licensing
 
 
 @cache
+def spdx() -> Any:
+    """The SPDX licence list and its parser. Loading it takes 50 ms."""
+    return get_spdx_licensing()
+
+
+@cache
 def _parse(expression: str) -> Any:
-    return get_spdx_licensing().parse(expression, validate=True).simplify()
+    return spdx().parse(expression, validate=True).simplify()
 
 
 def allowed(expression: str, allow: Sequence[str]) -> bool:

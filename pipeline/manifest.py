@@ -2,29 +2,33 @@
 
 import difflib
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Any, Literal
 
-from license_expression import ExpressionError, get_spdx_licensing
+from license_expression import ExpressionError, ExpressionParseError
 from pydantic import AfterValidator, Field, model_validator
 
+from pipeline.licenses import spdx
 from stages.masks import MASK_KINDS
 from stages.types import Frozen
 
 Metres = Annotated[float, Field(gt=0, le=1000)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 class ManifestError(ValueError):
     """A manifest that cannot be used; the text names file, key, bound and value."""
 
 
+@cache
 def _spdx(text: str) -> str:
     try:
-        unknown = get_spdx_licensing().unknown_license_keys(text)
-    except ExpressionError as error:
+        parsed = spdx().parse(text, validate=True, strict=True)
+    except (ExpressionError, ExpressionParseError) as error:
         raise ValueError(f"not an SPDX licence expression: {error}") from None
-    if unknown or not text.strip():
-        raise ValueError(f"not an SPDX licence: {', '.join(unknown) or 'empty'}")
+    if parsed is None:
+        raise ValueError("not an SPDX licence expression: empty")
     return text
 
 
@@ -133,7 +137,7 @@ class Splits(Frozen):
 class Objects(Frozen):
     """Which objects, how many, how large."""
 
-    counts: dict[Literal["1", "2", "3"], Annotated[float, Field(ge=0)]] = {"1": 0.3, "2": 0.45, "3": 0.25}
+    counts: dict[Literal["1", "2", "3"], Weight] = {"1": 0.3, "2": 0.45, "3": 0.25}
     real_fraction: Share = 0.5
     area_median: float = Field(0.10, gt=0, le=0.9)
     area_sigma: float = Field(0.5, ge=0, le=2)
@@ -172,7 +176,7 @@ class ShadowKnobs(Frozen):
 class MaskKnobs(Frozen):
     """Weights of the imperfect masks' kinds; strength is drawn from its range."""
 
-    weights: dict[str, Annotated[float, Field(ge=0)]] = dict.fromkeys(MASK_KINDS, 1.0)
+    weights: dict[str, Weight] = dict.fromkeys(MASK_KINDS, 1.0)
     strength: _range(0.0, 1.0) = (0.0, 1.0)  # type: ignore[valid-type]
 
     @model_validator(mode="after")
@@ -230,4 +234,9 @@ class Manifest(Frozen):
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
             raise ValueError(f"sources: the name '{twice[0]}' is used twice")
+        if self.paired and (self.samples % 2 or self.shard_size % 2):
+            raise ValueError(
+                f"paired: samples = {self.samples} and shard_size = {self.shard_size} must be even, "
+                "so that no pair is torn apart"
+            )
         return self

@@ -44,10 +44,9 @@ def figure(m: Manifest, facts: Facts) -> Any:
     axes = fig.subplots(2, 3).ravel()
     for ax, panel in zip(axes, (_visible, _area, _shares, _iou, _places, _use), strict=True):
         panel(ax, m, facts)
-        ax.set_title(ax.get_title(), loc="left", fontsize=11, fontweight="bold")
         ax.spines[["top", "right"]].set_visible(False)
     n = len(facts.columns["key"])
-    fig.suptitle(f"{m.name}: {n} scenes at {m.size} px", x=0.008, ha="left", fontsize=13)
+    fig.suptitle(f"{m.name}: {n} scenes at {m.size} px", x=0.01, ha="left", fontsize=13)
     return fig
 
 
@@ -55,9 +54,11 @@ def _visible(ax: Any, m: Manifest, facts: Facts) -> None:
     seen = facts.columns["visible_fraction"][facts.columns["occluded"]]
     low, high = m.occlusion.visible
     _histogram(ax, seen, np.linspace(0, 1, _BINS + 1))
+    ax.set_xlim(0, 1.02)
     asked = np.array([0, 1, 1, 0]) * len(seen) / (_BINS * max(high - low, 1 / _BINS))
     ax.plot([low, low, high, high], asked, color=_ASKED, lw=2, label="asked")
     _label(ax, "visible fraction of occluded targets", "share of the target's alpha that shows", "scenes")
+    _legend(ax, "upper left")
 
 
 def _area(ax: Any, m: Manifest, facts: Facts) -> None:
@@ -72,35 +73,40 @@ def _area(ax: Any, m: Manifest, facts: Facts) -> None:
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
     _label(ax, "area of the target", "share of the canvas", "scenes")
+    _legend(ax, "upper right")
 
 
 def _asked_area(o: Any, edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probability of each bin under the log-normal cut at its bounds."""
     if o.area_sigma == 0:
-        return np.diff((edges > o.area_median).astype(np.float64))
+        return np.asarray(np.diff((edges > o.area_median).astype(np.float64)))
     cut = np.clip(np.log(edges), math.log(max(o.area_bounds[0], 1e-9)), math.log(o.area_bounds[1]))
     z = (cut - math.log(o.area_median)) / (o.area_sigma * math.sqrt(2))
     cumulative = np.array([0.5 * (1 + math.erf(v)) for v in z])
-    return np.diff(cumulative) / max(cumulative[-1] - cumulative[0], 1e-12)
+    return np.asarray(np.diff(cumulative) / max(cumulative[-1] - cumulative[0], 1e-12))
 
 
 def _shares(ax: Any, m: Manifest, facts: Facts) -> None:
     c = facts.columns
-    lines = [(f"{n} object{'s' * (n > 1)}", m.objects.share(str(n)), c["num_objects"] == n) for n in (1, 2, 3)]
-    lines += [
+    lines = [
+        ("1 object", m.objects.share("1"), c["num_objects"] == 1),
+        ("2 objects", m.objects.share("2"), c["num_objects"] == 2),
+        ("3 objects", m.objects.share("3"), c["num_objects"] == 3),
         ("real target", m.objects.real_fraction, c["origin"] == "real"),
         ("occluded", m.occlusion.fraction, c["occluded"]),
         ("shadow", m.shadow.fraction, c["shadow"]),
         ("cropped by frame", m.objects.cropped_fraction, cropped(facts)),
     ]
     places = np.arange(len(lines))
-    ax.barh(places, [np.mean(flags) if len(flags) else 0 for _, _, flags in lines], color=_ACHIEVED, label="achieved")
+    achieved = [np.mean(flags) if len(flags) else 0 for _, _, flags in lines]
+    ax.barh(places, achieved, height=0.6, color=_ACHIEVED, label="achieved")
     asked = [share for _, share, _ in lines]
-    ax.scatter(asked, places, marker="|", s=420, color=_ASKED, linewidths=3, label="asked", zorder=3)
+    ax.vlines(asked, places - 0.4, places + 0.4, color=_ASKED, lw=3, label="asked")
     ax.set_yticks(places, [name for name, _, _ in lines])
     ax.invert_yaxis()
     ax.set_xlim(0, 1.02)
     _label(ax, "kinds of scenes", "share of scenes", "")
+    _legend(ax, "lower right")
 
 
 def _iou(ax: Any, m: Manifest, facts: Facts) -> None:
@@ -116,6 +122,7 @@ def _iou(ax: Any, m: Manifest, facts: Facts) -> None:
     ax.invert_yaxis()
     ax.set_xlim(0, 1.02)
     _label(ax, "imperfect masks, by kind", "IoU with the visible object", "")
+    _legend(ax, "upper left")
 
 
 def _places(ax: Any, m: Manifest, facts: Facts) -> None:
@@ -125,8 +132,7 @@ def _places(ax: Any, m: Manifest, facts: Facts) -> None:
     ax.figure.colorbar(image, ax=ax, label="targets", shrink=0.85)
     ax.set_xticks([0, 0.5, 1])
     ax.set_yticks([0, 0.5, 1])
-    ax.set_title("where targets are (centre of the box)")
-    ax.set_xlabel("share of the canvas")
+    _label(ax, "where targets are: centres of their boxes", "share of the canvas", "share of the canvas")
 
 
 def _use(ax: Any, m: Manifest, facts: Facts) -> None:
@@ -137,6 +143,7 @@ def _use(ax: Any, m: Manifest, facts: Facts) -> None:
     ax.set_xlim(0, 1)
     ax.set_ylim(0)
     _label(ax, "how often each asset is used", "assets, most used first (share of their kind)", "scenes")
+    _legend(ax, "upper right")
 
 
 def _histogram(ax: Any, values: Any, edges: Any) -> None:
@@ -144,8 +151,11 @@ def _histogram(ax: Any, values: Any, edges: Any) -> None:
 
 
 def _label(ax: Any, title: str, x: str, y: str) -> None:
-    ax.set_title(title)
+    ax.set_title(title, loc="left", fontsize=11, fontweight="bold")
     ax.set_xlabel(x)
     ax.set_ylabel(y)
+
+
+def _legend(ax: Any, where: str) -> None:
     named = dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
-    ax.legend(named.values(), named.keys(), frameon=False, fontsize=9)
+    ax.legend(named.values(), named.keys(), loc=where, frameon=False, fontsize=9)

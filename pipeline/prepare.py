@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -59,15 +59,26 @@ def _file_asset(task: Task, file: FetchedFile, asset_id: str) -> Asset | Rejecte
     data = file.path.read_bytes()
     facts = facts_of(source.rules, file.relative)
     entry = task.cache / "prepared" / f"{_cache_key(task, data)}.json"
-    if not entry.exists():
-        result = _measured(task, data, asset_id)
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        stored = {"rejected": [result.reason, result.detail]} if isinstance(result, Rejected) else result
-        write_atomic(entry, orjson.dumps(stored))
-    stored = orjson.loads(entry.read_bytes())
+    stored = _cached(task, entry) or _remember(entry, _measured(task, data, asset_id))
     if "rejected" in stored:
         return Rejected(*stored["rejected"])
     return _judged(task, _described(source, file, facts, asset_id, stored))
+
+
+def _cached(task: Task, entry: Path) -> dict[str, Any] | None:
+    """What `_remember` wrote, if the pixels it speaks of are still there."""
+    if not entry.exists():
+        return None
+    stored: dict[str, Any] = orjson.loads(entry.read_bytes())
+    there = "rejected" in stored or Store(task.cache / "objects").path(stored["sha256"]).exists()
+    return stored if there else None
+
+
+def _remember(entry: Path, result: dict[str, object] | Rejected) -> dict[str, Any]:
+    stored = {"rejected": [result.reason, result.detail]} if isinstance(result, Rejected) else result
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(entry, orjson.dumps(stored))
+    return stored
 
 
 def _cache_key(task: Task, data: bytes) -> str:
@@ -141,13 +152,14 @@ def facts_of(rules: Sequence[Rule], relative: str) -> dict[str, object]:
 def _described(
     source: Source, file: FetchedFile, facts: dict[str, object], asset_id: str, stored: dict[str, object]
 ) -> Asset:
-    cut = "" if facts.pop("whole", None) else str(stored["cut"])
+    said = facts.pop("whole", None)
+    cut = "" if said else str(stored["cut"])
     row: dict[str, object] = {
         "id": asset_id,
         "role": "background" if source.role == "background" else "foreground",
         "source": source.name,
         "origin": source.origin,
-        "whole": not cut,
+        "whole": not cut if said is None else said,
         "license": source.license,
         "attribution": source.attribution,
         "uri": file.uri,
@@ -178,7 +190,7 @@ def _caption(file: FetchedFile) -> str:
     """First line of a text file beside the picture, else the words of its name."""
     beside = file.path.with_suffix(".txt")
     if beside.is_file():
-        lines = beside.read_text(errors="replace").strip().splitlines()
+        lines = beside.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         if lines:
             return lines[0].strip().rstrip(".")
     return " ".join(file.path.stem.replace("_", " ").replace("-", " ").split())
@@ -205,19 +217,20 @@ def _judged(task: Task, a: Asset) -> Asset | Rejected:
 
 
 def _generated_asset(task: Task, index: int) -> Asset | Dropped:
-    from stages.generate import procedural
-
     source = task.source
     asset_id = f"{source.name}:{index:06d}"
-    parts = (str(source.seed), str(index), str(source.size), str(task.canvas), code_version("pipeline.prepare"))
+    parts = (*map(str, (source.seed, index, source.size, task.canvas, library_versions())), code_version(__name__))
     entry = task.cache / "prepared" / f"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()}.json"
-    if not entry.exists():
-        made = procedural(source.seed, index, source.size)
-        row = _foreground(task, made.rgba)
-        assert not isinstance(row, Rejected), f"{asset_id}: the generator made an empty object"
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(entry, orjson.dumps(row | {"caption": made.caption, "light_x": made.light_x}))
+    stored = _cached(task, entry) or _remember(entry, _generated(task, index))
     file = FetchedFile(entry, f"{index:06d}", f"procedural:{source.seed}/{index}")
-    stored = orjson.loads(entry.read_bytes())
     asset = _judged(task, _described(source, file, {"whole": True}, asset_id, stored))
     return asset if isinstance(asset, Asset) else Dropped(asset_id, asset.reason, asset.detail)
+
+
+def _generated(task: Task, index: int) -> dict[str, object]:
+    from stages.generate import procedural
+
+    made = procedural(task.source.seed, index, task.source.size)
+    row = _foreground(task, made.rgba)
+    assert not isinstance(row, Rejected), f"{task.source.name} {index}: the generator made an empty object"
+    return row | {"caption": made.caption, "light_x": float(made.light[0])}

@@ -59,7 +59,7 @@ def contact_sheet(out: Path, count: int, thumb: int = 224) -> U8:
             draw.rectangle((x - 1, y - 1, x + thumb, y + thumb), outline=_LINE)
             sheet.paste(Image.fromarray(cell), (x, y))
         x, y = cell_origin(place, 0, thumb)
-        draw.text((x, y + thumb + 3), _caption(row), "black", _font(15))
+        draw.text((x, y + thumb + 3), caption(row), "black", _fitting(caption(row), right // blocks - 2 * GAP))
     return np.asarray(sheet)
 
 
@@ -87,7 +87,8 @@ def read_sample(out: Path, row: dict[str, Any]) -> dict[str, bytes]:
     except (OSError, tarfile.TarError) as error:
         raise ShardError(f"{path}: {row['key']} cannot be read at byte {row['offset']}: {error}") from None
     if list(members) != [f"{row['key']}.{name}" for name in MEMBERS]:
-        raise ShardError(f"{path}: byte {row['offset']} should begin {row['key']}, found {', '.join(members) or 'nothing'}")
+        found = ", ".join(members) or "nothing"
+        raise ShardError(f"{path}: byte {row['offset']} should begin {row['key']}, found {found}")
     return dict(zip(MEMBERS, members.values(), strict=True))
 
 
@@ -137,18 +138,21 @@ def _spread(table: Any, count: int) -> list[dict[str, Any]]:
 
 def _head(draw: ImageDraw.ImageDraw, out: Path, shown: int, blocks: int, thumb: int) -> None:
     index = read_index(out)
-    draw.text((GAP, 6), f"{index['name']}: {shown} of {index['samples']} samples", "black", _font(20))
+    draw.text((GAP, 6), f"{index['name']}: {shown} of {index['samples']} samples", "black", ImageFont.load_default(20))
     for block in range(blocks):
         for column, name in enumerate(COLUMNS):
             x, y = cell_origin(block, column, thumb)
-            draw.text((x, y - 20), name, _GREY, _font(14))
+            draw.text((x, y - 20), name, _GREY, _fitting(name, thumb))
 
 
-def _caption(row: dict[str, Any]) -> str:
+def caption(row: dict[str, Any]) -> str:
+    """The line under a sample, from its row of the index."""
     objects = f"{row['num_objects']} object{'s' if row['num_objects'] > 1 else ''}"
-    shown = f"visible {row['visible_fraction']:.2f}"
-    return f"{row['key']}   {row['origin']} target, {objects}, {shown}, mask {row['mask_kind']} (IoU {row['mask_iou']:.2f})"
+    shown = f"{row['origin']} target, {objects}, visible {row['visible_fraction']:.2f}"
+    return f"{row['key']}   {shown}, mask {row['mask_kind']} (IoU {row['mask_iou']:.2f})"
 
 
-def _font(size: int) -> Any:
-    return ImageFont.load_default(size)
+def _fitting(text: str, width: int) -> Any:
+    """The largest font, from 15 pixels down to 6, in which the text is not wider."""
+    fonts = (ImageFont.load_default(size) for size in range(15, 6, -1))
+    return next((font for font in fonts if font.getlength(text) <= width), ImageFont.load_default(6))

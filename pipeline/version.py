@@ -4,6 +4,7 @@ import ast
 import hashlib
 from functools import cache
 from importlib import metadata
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,8 @@ def differences(old: Any, new: Any, key: str = "") -> list[str]:
         keys = list(dict.fromkeys([*old, *new]))
         prefix = f"{key}." if key else ""
         return [line for k in keys for line in differences(old.get(k), new.get(k), f"{prefix}{k}")]
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return [line for k, pair in enumerate(zip(old, new, strict=True)) for line in differences(*pair, f"{key}[{k}]")]
+    if isinstance(old, list) and isinstance(new, list):
+        return [line for k, pair in enumerate(zip_longest(old, new)) for line in differences(*pair, f"{key}[{k}]")]
     return [] if old == new else [f"{key}: {_short(old)} -> {_short(new)}"]
 
 

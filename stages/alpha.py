@@ -141,9 +141,9 @@ def recompose(background: U8, foreground: U8, shadow: U8, occluder: U8) -> U8:
         shadow: uint8 (h, w), density of the target's shadow.
         occluder: uint8 (h, w, 4), what is in front of the target; already part of `background`.
     """
-    layers = [np.ascontiguousarray(layer) for layer in (background, foreground, shadow, occluder)]
-    shapes = [layer.shape for layer in layers]
+    bg, fg, sh, oc = (np.ascontiguousarray(layer) for layer in (background, foreground, shadow, occluder))
+    shapes = [layer.shape for layer in (bg, fg, sh, oc)]
     assert len({shape[:2] for shape in shapes}) == 1, f"recompose: layers of different sizes {shapes}"
-    out = np.empty_like(layers[0])
-    _recompose(*layers, out)
+    out = np.empty_like(bg)
+    _recompose(bg, fg, sh, oc, out)
     return out

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.procedural import growing, made, vessels
+from stages.procedural import figures, furniture, machines, plants, tableware, toys, turned
 from stages.procedural.program import Thing
 from stages.procedural.scene import picture
 from stages.rng import generator
@@ -15,16 +15,88 @@ _MAKERS = MappingProxyType(
     {
         f.__name__: f
         for f in (
-            *(vessels.vase, vessels.bottle, vessels.bowl, vessels.mug, vessels.teapot, vessels.goblet, vessels.pawn),
-            *(vessels.barrel, vessels.bowling_pin, vessels.bell, vessels.spinning_top, vessels.lighthouse),
-            *(vessels.flower_pot, vessels.candlestick),
-            *(growing.mushroom, growing.rock, growing.snowman, growing.tree, growing.round_tree, growing.cactus),
-            *(growing.apple, growing.pumpkin, growing.banana, growing.teddy, growing.duck, growing.shell),
-            *(growing.blob, growing.planet, growing.ice_cream),
-            *(made.superquadric, made.donut, made.torus_knot, made.gear, made.spring, made.car, made.truck),
-            *(made.blocks, made.dice, made.chair, made.table, made.lamp, made.rocket, made.buoy, made.crystal),
-            *(made.pyramid, made.robot, made.house, made.gift, made.books, made.capsule, made.drum, made.dumbbell),
-            *(made.sofa, made.star, made.cake, made.padlock),
+            *(
+                tableware.vase,
+                tableware.bottle,
+                tableware.bowl,
+                tableware.mug,
+                tableware.teapot,
+            ),
+            *(
+                tableware.goblet,
+                tableware.barrel,
+                tableware.candlestick,
+            ),
+            *(
+                turned.pawn,
+                turned.bowling_pin,
+                turned.bell,
+                turned.spinning_top,
+                turned.lighthouse,
+            ),
+            *(
+                turned.flower_pot,
+                turned.drum,
+                turned.buoy,
+            ),
+            *(
+                plants.mushroom,
+                plants.rock,
+                plants.tree,
+                plants.round_tree,
+                plants.cactus,
+            ),
+            *(
+                plants.apple,
+                plants.pumpkin,
+                plants.banana,
+                plants.crystal,
+            ),
+            *(
+                figures.snowman,
+                figures.teddy,
+                figures.duck,
+                figures.shell,
+                figures.blob,
+            ),
+            *(
+                figures.planet,
+                figures.ice_cream,
+                figures.donut,
+                figures.cake,
+            ),
+            *(
+                toys.car,
+                toys.truck,
+                toys.blocks,
+                toys.dice,
+                toys.robot,
+            ),
+            *(
+                toys.rocket,
+                toys.capsule,
+                toys.gift,
+                toys.house,
+            ),
+            *(
+                furniture.chair,
+                furniture.table,
+                furniture.lamp,
+                furniture.sofa,
+                furniture.books,
+            ),
+            *(
+                machines.torus_knot,
+                machines.gear,
+                machines.spring,
+                machines.dumbbell,
+                machines.padlock,
+            ),
+            *(
+                machines.superquadric,
+                machines.star,
+                machines.pyramid,
+            ),
         )
     }
 )

@@ -2,12 +2,13 @@
 
 import cv2
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 from stages.geometry import pixel_centred
 from stages.types import F32, U8, Patch, Shadow
 
 _QUARTER = 4  # shadows are soft: they are drawn at a quarter of the size and enlarged
+_READ = types.Array(types.uint8, 3, "C", readonly=True)
 
 
 def shadow_density(patch: Patch, shadow: Shadow, size: int) -> U8:
@@ -65,7 +66,9 @@ def _contact(patch: Patch, small: int, height: int) -> F32:
     foot[1] = patch.rgba[-rows:, :, 3].max(axis=0) / np.float32(255)
     depth = max(2.0, 0.05 * min(width, height))  # canvas pixels that one row of `foot` becomes
     centre = patch.y + height - 0.35 * depth
-    matrix = np.array([[1.0, 0.0, patch.x], [0.0, depth, centre - 1.5 * depth]]) / _QUARTER
+    columns = max(1, width // _QUARTER)  # averaged as the silhouette is, or a thin leg would flicker
+    foot = np.asarray(cv2.resize(foot, (columns, 3), interpolation=cv2.INTER_AREA), np.float32)
+    matrix = np.array([[width / columns, 0.0, patch.x], [0.0, depth, centre - 1.5 * depth]]) / _QUARTER
     core = cv2.warpAffine(foot, pixel_centred(matrix), (small, small), flags=cv2.INTER_LINEAR)
     return np.asarray(cv2.GaussianBlur(core, (0, 0), max(0.7, 0.45 * depth / _QUARTER)), np.float32)
 
@@ -90,7 +93,7 @@ def harmonize(rgba: U8, scene: U8, strength: float) -> U8:
     return np.asarray(_look_up(np.ascontiguousarray(rgba), table))
 
 
-@njit("u1[:,:,::1](u1[:,:,::1], u1[:,::1])", cache=True, nogil=True)
+@njit(types.uint8[:, :, ::1](_READ, types.uint8[:, ::1]), cache=True, nogil=True)
 def _look_up(rgba: U8, table: U8) -> U8:
     out = np.zeros(rgba.shape, np.uint8)
     for y in range(rgba.shape[0]):

@@ -1,5 +1,7 @@
 """How much of an object shows, and where an occluder must stand to hide a given share of it."""
 
+import math
+
 import cv2
 import numpy as np
 
@@ -53,13 +55,19 @@ class Slide:
         return shown / self._total
 
     def reach(self) -> int:
-        """Steps after which the patch cannot touch the target any more."""
-        h, w = self._shown.shape
-        ph, pw = self._alpha.shape
-        dx, dy = (abs(d) for d in self._direction)
-        away_x = (w + pw) / dx if dx > 1e-6 else np.inf
-        away_y = (h + ph) / dy if dy > 1e-6 else np.inf
-        return int(np.ceil(min(away_x, away_y))) + 1
+        """Steps after which the patch cannot touch the target any more, wherever it started."""
+        (h, w), (ph, pw) = self._shown.shape, self._alpha.shape
+        dx, dy = self._direction
+        away_x = _steps_clear(self._patch.x - self._x, pw, w, dx)
+        away_y = _steps_clear(self._patch.y - self._y, ph, h, dy)
+        return math.ceil(min(away_x, away_y)) + 1
+
+
+def _steps_clear(at: int, length: int, other: int, pace: float) -> float:
+    """Steps of `pace` until [at, at + length] has left [0, other] on the side it moves to."""
+    if abs(pace) < 1e-6:
+        return math.inf
+    return max(0.0, (other - at) / pace if pace > 0 else (at + length) / -pace)
 
 
 def slide_to(slide: Slide, visible: float, tolerance: float, coarse: int = 24) -> Patch | Rejected:

@@ -78,8 +78,8 @@ def check_shard(task: ShardCheck) -> Tally:
         tally.check("tar", [str(error).removeprefix(f"{path}: ")], task.name)
         return tally
     tally.check("tar", [], task.name)
-    for fault in _key_faults(task, keys):
-        tally.report(Problem(task.name, "", "members", fault))
+    if faults := _key_faults(task, keys):
+        tally.report(Problem(task.name, "", "members", "; ".join(faults)))
     return tally
 
 

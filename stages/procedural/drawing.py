@@ -4,14 +4,14 @@ from math import hypot
 
 import numpy as np
 
-from stages.procedural import layout as L
+from stages.procedural import layout as lay
+from stages.procedural.layout import Array
 from stages.procedural.program import HERE, Part, Point
 
-Array = np.ndarray
 Points = list[tuple[float, float]]
 
 
-def smooth(points: Points, steps: int = 6) -> Points:
+def smooth(points: Points, steps: int = 12) -> Points:
     """Catmull-Rom curve through the points; a point given twice stays a corner."""
     p = np.array([points[0], *points, points[-1]], np.float64)
     out = []
@@ -27,7 +27,7 @@ def smooth(points: Points, steps: int = 6) -> Points:
     return [(max(float(u), 0.0), float(v)) for u, v in out]
 
 
-@L.kernel
+@lay.kernel
 def _distances(loop: Array, closed: bool, u0: float, v0: float, du: float, dv: float, fold: bool, grid: Array) -> None:
     """Signed distance to a polygon at every grid node; where not closed, the last edge bounds but is no surface."""
     n = loop.shape[0]
@@ -49,33 +49,40 @@ def _distances(loop: Array, closed: bool, u0: float, v0: float, du: float, dv: f
 
 
 def _drawn(loop: Points, revolved: bool) -> tuple[tuple[float, ...], Array]:
-    """Grid geometry (u0, v0, 1/du, 1/dv, margin) and the distances (float32) round an outline."""
+    """Grid geometry (u0, v0, 1/du, 1/dv, margin) and the distances  round an outline."""
     p = np.array(loop, np.float64)
     margin = 0.04 * max(float(np.ptp(p[:, 1])), float(p[:, 0].max()))
     low = np.array([0.0 if revolved else p[:, 0].min() - margin, p[:, 1].min() - margin])
     high = p.max(0) + margin
-    step = (high - low) / (L.GRID_SIDE - 5)
+    step = (high - low) / (lay.GRID_SIDE - 5)
     u0, v0 = low - 2 * step
-    grid = np.zeros((L.GRID_SIDE, L.GRID_SIDE), np.float32)
+    grid = np.zeros((lay.GRID_SIDE, lay.GRID_SIDE))
     _distances(p, not revolved, u0, v0, step[0], step[1], revolved, grid)
     return (float(u0), float(v0), float(1 / step[0]), float(1 / step[1]), margin), grid
 
 
-def lathe(outline: Points, at: Point = HERE, turn: Point = HERE, mat: int = 0, **more: object) -> Part:
+def lathe(
+    outline: Points,
+    at: Point = HERE,
+    turn: Point = HERE,
+    mat: int = 0,
+    op: int = lay.UNION,
+    relief: tuple[float, float, int] = (0.0, 0.0, 0),
+) -> Part:
     """Solid of revolution about y. The outline runs from the axis at the foot, outside, to the axis again."""
     geometry, grid = _drawn(outline, revolved=True)
     v = [b for _, b in outline]
     size = (*geometry, 0.0, 0.0, max(a for a, _ in outline), min(v), max(v))
-    return Part(L.LATHE, size, at, turn, mat, drawing=grid)._replace(**more)
+    return Part(lay.LATHE, size, at, turn, mat, op, relief=relief, drawing=grid)
 
 
 def slab(
-    outline: Points, half: float, rim: float, at: Point = HERE, turn: Point = HERE, mat: int = 0, **more: object
+    outline: Points, half: float, rim: float, at: Point = HERE, turn: Point = HERE, mat: int = 0, ring: int = 0
 ) -> Part:
     """A closed outline in x and y, extruded along z by +-half, edges rounded by `rim`."""
     geometry, grid = _drawn(outline, revolved=False)
     reach = max(hypot(a, b) for a, b in outline)
-    return Part(L.SLAB, (*geometry, half, rim, reach, 0.0, 0.0), at, turn, mat, drawing=grid)._replace(**more)
+    return Part(lay.SLAB, (*geometry, half, rim, reach, 0.0, 0.0), at, turn, mat, ring=ring, drawing=grid)
 
 
 def vessel(outer: Points, wall: float, floor: float) -> Points:

@@ -2,8 +2,6 @@
 
 from math import atan2, cos, floor, pi, sin, sqrt
 
-import numpy as np
-
 from stages.procedural import solids
 from stages.procedural.layout import (
     AMP,
@@ -25,6 +23,7 @@ from stages.procedural.layout import (
     POS,
     RADIUS,
     REPEAT,
+    RHO,
     ROT,
     SCALE,
     SIZE,
@@ -32,12 +31,13 @@ from stages.procedural.layout import (
     TORUS,
     TUBE,
     TWIST,
+    Array,
+    Ints,
     inlined,
     kernel,
 )
 from stages.procedural.noise import noise
 
-Array = np.ndarray
 _box, _cylinder, _cone, _torus, _pill = solids.box, solids.cylinder, solids.cone, solids.torus, solids.pill
 _ball, _slab, _drawn, _tube, _knot = solids.ball, solids.slab, solids.drawn, solids.tube, solids.knot
 _super, _coil, _ngon, _flat = solids.superquadric, solids.coil, solids.ngon, solids.flat
@@ -53,7 +53,7 @@ def _simple(kind: int, x: float, y: float, z: float, parts: Array, j: int) -> fl
     if kind == CONE:
         return _cone(x, y, z, a, b, c, d)
     if kind == TORUS:
-        return _torus(x, y, z, a, b, c)
+        return _torus(x, y, z, a, b, c, d)
     if kind == PILL:
         return _pill(x, y, z, a, b, c)
     return _ball(x, y, z, a, b, c)
@@ -129,7 +129,7 @@ def _part(x: float, y: float, z: float, parts: Array, j: int, grids: Array) -> f
         d += amp * _displaced(int(parts[j, DISP]), u, v, w, parts[j, FREQ])
     elif amp > 0.0:
         d -= amp
-    return d * parts[j, SCALE]
+    return float(d * parts[j, SCALE])
 
 
 @inlined
@@ -143,21 +143,30 @@ def _join(d: float, e: float, op: int, k: float) -> float:
 
 
 @kernel
-def field(x: float, y: float, z: float, parts: Array, grids: Array, ids: Array, count: int) -> tuple[float, int]:
+def field(x: float, y: float, z: float, parts: Array, grids: Array, ids: Ints, count: int) -> tuple[float, int]:
     """Distance to the object (parts `ids[:count]` of it), and the part whose surface is there.
 
     A part whose bounding sphere cannot change the result is skipped; one far away counts as its sphere.
     """
     d, best = 1e9, -1
+    rho = sqrt(x * x + z * z)
     for i in range(count):
         j = ids[i]
         op, k = int(parts[j, OP]), parts[j, BLEND]
-        fx, fy, fz = fold(x, y, z, parts, j)
-        px, py, pz = fx - parts[j, CENTRE], fy - parts[j, CENTRE + 1], fz - parts[j, CENTRE + 2]
+        if parts[j, REPEAT] > 1.0:
+            px, py, pz = rho - parts[j, RHO], y - parts[j, CENTRE + 1], 0.0
+        else:
+            mirror = int(parts[j, MIRROR])
+            px = (abs(x) if mirror & 1 else x) - parts[j, CENTRE]
+            pz = (abs(z) if mirror & 2 else z) - parts[j, CENTRE + 2]
+            py = y - parts[j, CENTRE + 1]
         b = sqrt(px * px + py * py + pz * pz) - parts[j, RADIUS]
         if (op == 0 and b > d + k) or (op == 1 and b > k - d):
             continue
-        e = b if op == 0 and b > parts[j, RADIUS] else _part(fx, fy, fz, parts, j, grids)
+        e = b
+        if op != 0 or b <= parts[j, RADIUS]:
+            fx, fy, fz = fold(x, y, z, parts, j)
+            e = _part(fx, fy, fz, parts, j, grids)
         if (op == 0 and e < d) or (op != 0 and parts[j, MAT] >= 0 and (-e if op == 1 else e) > d):
             best = j
         d = _join(d, e, op, k)

@@ -1,10 +1,15 @@
-"""Columns of the arrays the kernels read: a program row is one part, a material row one surface, a light row one scene."""
+"""Columns of the arrays the kernels read: a part row is one solid, a material row a surface, a light row a scene."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-# No kernel allocates, so reference counting is off: its atomic operations cost more than the arithmetic of a part.
-kernel = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-inlined = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
 
 # part kinds
 BALL, BOX, CYLINDER, CONE, TORUS, PILL, LATHE, SLAB = range(8)
@@ -18,7 +23,7 @@ D_NOISE, D_FLUTES, D_RIDGES, D_BUMPS = range(4)
 
 # part row
 KIND, OP, BLEND, MAT, SCALE, MIRROR, REPEAT, TWIST, AMP, FREQ, DISP = range(11)
-ROT, POS, CENTRE, RADIUS, SIZE, GRID, PART_WIDTH = 11, 20, 23, 26, 27, 38, 39
+ROT, POS, CENTRE, RADIUS, RHO, SIZE, GRID, PART_WIDTH = 11, 20, 23, 26, 27, 28, 41, 42
 
 # surface patterns
 PLAIN, STRIPES, CHECKS, SPOTS, MARBLE, WOOD, SPECKLE, GRADIENT = range(8)
@@ -36,3 +41,17 @@ GROUND_Y, Y_LOW, Y_HIGH, SKYLINE, LAMPS, LAMP_WIDTH, LIGHT_WIDTH = 24, 25, 26, 2
 EYE, RIGHT, CAM_UP, FORWARD, WINDOW, BOUND, CAMERA_WIDTH = 0, 3, 6, 9, 12, 15, 19
 
 GRID_SIDE = 112
+
+F = TypeVar("F", bound=Callable[..., Any])
+# No kernel allocates, so reference counting (_nrt) is off: its atomic operations cost more than a part's arithmetic.
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+
+
+def kernel(function: F) -> F:
+    """Compile with numba."""
+    return cast(F, njit(**_OPTIONS)(function))
+
+
+def inlined(function: F) -> F:
+    """As `kernel`, and always copied into its callers."""
+    return cast(F, njit(**_OPTIONS, forceinline=True)(function))

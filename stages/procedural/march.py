@@ -2,12 +2,23 @@
 
 from math import sqrt
 
-import numpy as np
-
 from stages.procedural.field import alone, field
-from stages.procedural.layout import BLEND, BOUND, CAM_UP, EYE, FORWARD, GROUND_Y, KEY, RIGHT, UP, WINDOW, inlined, kernel
-
-Array = np.ndarray
+from stages.procedural.layout import (
+    BLEND,
+    BOUND,
+    CAM_UP,
+    EYE,
+    FORWARD,
+    GROUND_Y,
+    KEY,
+    RIGHT,
+    UP,
+    WINDOW,
+    Array,
+    Ints,
+    inlined,
+    kernel,
+)
 
 
 @inlined
@@ -34,7 +45,7 @@ def _span(camera: Array, x: float, y: float, z: float, cone: float) -> tuple[flo
 
 
 @kernel
-def _cull(camera: Array, x: float, y: float, z: float, cone: float, spheres: Array, ids: Array) -> int:
+def _cull(camera: Array, x: float, y: float, z: float, cone: float, spheres: Array, ids: Ints) -> int:
     """Write the parts with a sphere (rows: centre, radius, part) that meets the cone into `ids`; their number."""
     count = 0
     for i in range(spheres.shape[0]):
@@ -60,16 +71,14 @@ def cone_march(
     cone: float,
     parts: Array,
     grids: Array,
-    ids: Array,
+    ids: Ints,
     count: int,
 ) -> float:
     """Depth, from `start`, up to which the whole cone is surely empty; -1 where it never meets the object."""
     near, far = _span(camera, x, y, z, cone)
     t, steps = max(near, start), 0
     while t < far and steps < 96:
-        d, _ = field(
-            camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count
-        )
+        d, _ = field(camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count)
         if d < 1.15 * cone * t:
             return t
         t += max(d - 1.05 * cone * t, 0.05 * d)
@@ -86,10 +95,10 @@ def tiles(
     grids: Array,
     spheres: Array,
     starts: Array,
-    ids: Array,
-    counts: Array,
+    ids: Ints,
+    counts: Ints,
 ) -> None:
-    """Per tile of `cell` window cells: start depth (-1: empty) into starts (side, side), and its parts into ids, counts."""
+    """Per tile of `cell` window cells: start depth (-1: empty) into starts (side, side), its parts into ids, counts."""
     cone = 0.7072 * cell * camera[WINDOW + 2]
     for i in range(side):
         for j in range(side):
@@ -109,7 +118,7 @@ def hit(
     behind: float,
     parts: Array,
     grids: Array,
-    ids: Array,
+    ids: Ints,
     count: int,
 ) -> tuple[float, int]:
     """First depth from `start` at which the surface is within a small part of a pixel, and the part; (-1, -1): none.
@@ -121,9 +130,7 @@ def hit(
     _, far = _span(camera, x, y, z, pixel)
     t, best, last, step = start, -1, 1e9, 1.0
     for _ in range(90):
-        d, best = field(
-            camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count
-        )
+        d, best = field(camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count)
         if d < 0.06 * pixel * t:
             return t + d, best
         stride = d
@@ -145,16 +152,14 @@ def graze(
     behind: float,
     parts: Array,
     grids: Array,
-    ids: Array,
+    ids: Ints,
     count: int,
 ) -> tuple[float, float, int]:
     """Depth of a ray's closest approach, the signed distance there (stops at -0.7 pixel) and the part."""
     pixel, t = camera[WINDOW + 2], start
     least, where, part = 1e9, start, -1
     for _ in range(64):
-        d, k = field(
-            camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count
-        )
+        d, k = field(camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count)
         if d < least:
             least, where, part = d, t, k
         if d < -0.7 * pixel * t or (t > behind and d > 1.5 * pixel * t):
@@ -164,16 +169,16 @@ def graze(
 
 
 @kernel
-def _blended(parts: Array, ids: Array, count: int) -> bool:
+def _blended(parts: Array, ids: Ints, count: int) -> bool:
+    most = 0.0
     for i in range(count):
-        if parts[ids[i], BLEND] > 0.0:
-            return True
-    return False
+        most = max(most, parts[ids[i], BLEND])
+    return most > 0.0
 
 
 @kernel
 def gradient(
-    x: float, y: float, z: float, h: float, parts: Array, grids: Array, ids: Array, count: int, part: int
+    x: float, y: float, z: float, h: float, parts: Array, grids: Array, ids: Ints, count: int, part: int
 ) -> tuple[float, float, float, float]:
     """Unit outward normal by differences over a tetrahedron of half size h, and the length of the gradient.
 
@@ -206,32 +211,32 @@ def occlusion(
     reach: float,
     parts: Array,
     grids: Array,
-    ids: Array,
+    ids: Ints,
 ) -> float:
     """Share of the sky a surface point sees, from the field along its normal (Evans 2006), the ground included."""
     total, weight, count = 0.0, 1.0, ids.shape[0]
-    for i in range(1, 5):
-        h = reach * i * i / 16.0
+    for i in range(1, 4):
+        h = reach * i * i / 9.0
         px, py, pz = x + nx * h, y + ny * h, z + nz * h
         d, _ = field(px, py, pz, parts, grids, ids, count)
         d = min(d, px * light[UP] + py * light[UP + 1] + pz * light[UP + 2] - light[GROUND_Y])
         total += weight * max(h - d, 0.0) / h
         weight *= 0.8
-    return max(1.0 - 0.42 * total, 0.0)
+    return max(1.0 - 0.5 * total, 0.0)
 
 
 @kernel
-def lit(x: float, y: float, z: float, light: Array, camera: Array, parts: Array, grids: Array, ids: Array) -> float:
+def lit(x: float, y: float, z: float, light: Array, camera: Array, parts: Array, grids: Array, ids: Ints) -> float:
     """Share of the key light that reaches a point: soft shadow with a penumbra of about 6 degrees."""
     radius, seen, count = camera[BOUND + 3], 1.0, ids.shape[0]
     t = 0.015 * radius
-    for _ in range(24):
+    for _ in range(18):
         px, py, pz = x + light[KEY] * t, y + light[KEY + 1] * t, z + light[KEY + 2] * t
         d, _ = field(px, py, pz, parts, grids, ids, count)
         seen = min(seen, 10.0 * d / t)
         ex, ey, ez = px - camera[BOUND], py - camera[BOUND + 1], pz - camera[BOUND + 2]
         if seen < 0.005 or ex * ex + ey * ey + ez * ez > radius * radius:
             break
-        t += min(max(d, 0.035 * radius), 0.3 * radius)
+        t += min(max(d, 0.045 * radius), 0.3 * radius)
     seen = max(seen, 0.0)
     return seen * seen * (3.0 - 2.0 * seen)

@@ -45,7 +45,8 @@ def cells(x: float, y: float, z: float) -> tuple[float, float, float]:
 
     Worley, "A Cellular Texture Basis Function", SIGGRAPH 1996.
     """
-    i, j, k = int(floor(x)), int(floor(y)), int(floor(z))
+    fi, fj, fk = floor(x), floor(y), floor(z)
+    i, j, k = int(fi), int(fj), int(fk)
     first, second, tag = 9.0, 9.0, 0.0
     for di in range(-1, 2):
         for dj in range(-1, 2):

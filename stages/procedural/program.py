@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.procedural import layout as L
+from stages.procedural import layout as lay
+from stages.procedural.layout import Array
 
-Array = np.ndarray
 Point = tuple[float, float, float]
 HERE: Point = (0.0, 0.0, 0.0)
 
@@ -24,7 +24,7 @@ class Part(NamedTuple):
     at: Point = HERE
     turn: Point = HERE
     mat: int = 0
-    op: int = L.UNION
+    op: int = lay.UNION
     k: float = 0.0
     mirror: int = 0
     ring: int = 0
@@ -37,7 +37,7 @@ class Material(NamedTuple):
     """A surface. Colours are linear RGB; `words` describes it in a caption (finish, pattern, stuff)."""
 
     colours: tuple[Point, Point, Point]
-    pattern: int = L.PLAIN
+    pattern: int = lay.PLAIN
     frequency: float = 1.0
     knobs: tuple[float, float] = (0.5, 0.0)
     offset: Point = HERE
@@ -50,6 +50,28 @@ class Material(NamedTuple):
     wear: float = 1.0
     glow: float = 0.0
     words: tuple[str, str, str] = ("", "", "")
+
+
+def ball(
+    x: float,
+    y: float,
+    z: float,
+    a: float,
+    b: float = 0.0,
+    c: float = 0.0,
+    mat: int = 0,
+    k: float = 0.0,
+    mirror: int = 0,
+) -> Part:
+    """Ellipsoid at (x, y, z) of semi-axes a, b, c; b and c are a where 0."""
+    return Part(lay.BALL, (a, b or a, c or a), (x, y, z), mat=mat, k=k, mirror=mirror)
+
+
+def box(
+    x: float, y: float, z: float, a: float, b: float, c: float, rim: float = 0.02, mat: int = 0, mirror: int = 0
+) -> Part:
+    """Box at (x, y, z) of half sizes a, b, c with edges rounded by `rim`."""
+    return Part(lay.BOX, (a, b, c, rim), (x, y, z), mat=mat, mirror=mirror)
 
 
 class Thing(NamedTuple):
@@ -88,23 +110,23 @@ def _reach(part: Part) -> tuple[Point, float]:
     if part.drawing is not None:
         u, v0, v1 = q[7], q[8], q[9]
         return (0.0, (v0 + v1) / 2, 0.0), hypot(u, (v1 - v0) / 2, q[5])
-    if part.kind == L.TUBE:
+    if part.kind == lay.TUBE:
         points = np.array(q[:9]).reshape(3, 3)
         mid = (points.min(0) + points.max(0)) / 2
-        return (float(mid[0]), float(mid[1]), float(mid[2])), float(
-            np.linalg.norm(points - mid, axis=1).max()
-        ) + max(q[9], q[10])
+        return (float(mid[0]), float(mid[1]), float(mid[2])), float(np.linalg.norm(points - mid, axis=1).max()) + max(
+            q[9], q[10]
+        )
     radius = {
-        L.BALL: lambda: max(q[:3]),
-        L.BOX: lambda: hypot(*q[:3]),
-        L.CYLINDER: lambda: hypot(q[0], q[1]),
-        L.CONE: lambda: hypot(max(q[:2]), q[2]),
-        L.TORUS: lambda: q[0] + q[1],
-        L.PILL: lambda: q[2] + max(q[:2]),
-        L.SUPER: lambda: hypot(*q[:3]),
-        L.COIL: lambda: hypot(q[0] + q[2], q[3]),
-        L.NGON: lambda: _gem_reach(q),
-        L.KNOT: lambda: q[0] + q[1] + q[2],
+        lay.BALL: lambda: max(q[:3]),
+        lay.BOX: lambda: hypot(*q[:3]),
+        lay.CYLINDER: lambda: hypot(q[0], q[1]),
+        lay.CONE: lambda: hypot(max(q[:2]), q[2]),
+        lay.TORUS: lambda: q[0] + q[1],
+        lay.PILL: lambda: q[2] + max(q[:2]),
+        lay.SUPER: lambda: hypot(*q[:3]),
+        lay.COIL: lambda: hypot(q[0] + q[2], q[3]),
+        lay.NGON: lambda: _gem_reach(q),
+        lay.KNOT: lambda: q[0] + q[1] + q[2],
     }[part.kind]()
     return HERE, float(radius)
 
@@ -116,35 +138,58 @@ def _gem_reach(q: tuple[float, ...]) -> float:
 
 def _scale(part: Part) -> float:
     """Step scale: what makes the part's distance a safe bound."""
-    base = {L.SUPER: 0.6, L.KNOT: 0.55, L.COIL: 0.85, L.TUBE: 0.9, L.NGON: 1.0}.get(part.kind, 1.0)
-    if part.kind == L.BALL:
+    base = {lay.SUPER: 0.6, lay.KNOT: 0.55, lay.COIL: 0.85, lay.TUBE: 0.9, lay.NGON: 1.0}.get(part.kind, 1.0)
+    if part.kind == lay.BALL:
         base = 1.0 - 0.35 * (1.0 - min(part.size[:3]) / max(part.size[:3]))
     if part.twist:
         base *= 0.7
     amp, freq, kind = part.relief
-    slope = amp * freq * (1.7 if kind != L.D_FLUTES else 2.0)
+    slope = amp * freq * (1.7 if kind != lay.D_FLUTES else 2.0)
     return base / float(np.sqrt(1.0 + slope * slope))
 
 
+def _numbers(part: Part) -> tuple[float, ...]:
+    """The part's size as the kernels want it: angles as cosines and sines."""
+    q = part.size
+    if part.kind == lay.TORUS:
+        return q[0], q[1], sin(q[2]), cos(q[2])
+    if part.kind == lay.NGON:
+        angles = (q[2], q[4], q[6], 2 * np.pi / q[0])
+        return q[0], q[1], q[3], q[5], q[7], *(f(a) for a in angles for f in (cos, sin))
+    return q
+
+
 def _row(part: Part, grid: int) -> Array:
-    row = np.zeros(L.PART_WIDTH)
-    row[: L.ROT] = [part.kind, part.op, part.k, part.mat, _scale(part), part.mirror, part.ring, part.twist, *part.relief]
+    row = np.zeros(lay.PART_WIDTH)
+    row[: lay.ROT] = [
+        part.kind,
+        part.op,
+        part.k,
+        part.mat,
+        _scale(part),
+        part.mirror,
+        part.ring,
+        part.twist,
+        *part.relief,
+    ]
     turn = rotation(part.turn)
-    row[L.ROT : L.POS], row[L.POS : L.CENTRE] = turn.T.ravel(), part.at
+    row[lay.ROT : lay.POS], row[lay.POS : lay.CENTRE] = turn.T.ravel(), part.at
     centre, radius = _reach(part)
-    row[L.CENTRE : L.RADIUS] = turn @ np.array(centre) + np.array(part.at)
-    row[L.RADIUS] = 1e6 if part.op == L.KEEP else radius + part.relief[0]
-    row[L.SIZE : L.SIZE + len(part.size)], row[L.GRID] = part.size, grid
+    row[lay.CENTRE : lay.RADIUS] = turn @ np.array(centre) + np.array(part.at)
+    row[lay.RADIUS] = 1e6 if part.op == lay.KEEP else radius + part.relief[0]
+    row[lay.RHO] = hypot(row[lay.CENTRE], row[lay.CENTRE + 2])
+    size = _numbers(part)
+    row[lay.SIZE : lay.SIZE + len(size)], row[lay.GRID] = size, grid
     return row
 
 
 def _copies(row: Array) -> list[Array]:
     """Centres of every copy that mirrors and rings make of a part's bounding ball."""
-    x, y, z = row[L.CENTRE : L.RADIUS]
-    n = max(int(row[L.REPEAT]), 1)
+    x, y, z = row[lay.CENTRE : lay.RADIUS]
+    n = max(int(row[lay.REPEAT]), 1)
     turns = [2 * np.pi * i / n for i in range(n)]
     spun = [(x * cos(a) - z * sin(a), y, x * sin(a) + z * cos(a)) for a in turns]
-    mirror = int(row[L.MIRROR])
+    mirror = int(row[lay.MIRROR])
     return [
         np.array([sx * p[0], p[1], sz * p[2]])
         for p in spun
@@ -161,27 +206,27 @@ def _enclosing(centres: Array, radii: Array) -> Array:
 
 
 def _material_row(m: Material) -> Array:
-    row = np.zeros(L.MATERIAL_WIDTH)
-    row[: L.OFFSET] = [m.pattern, m.frequency, *m.knobs]
-    row[L.OFFSET : L.COLOUR_A] = m.offset
-    row[L.COLOUR_A : L.ROUGH] = np.ravel(m.colours)
-    row[L.ROUGH :] = [m.rough, m.metal, m.specular, m.bump, m.bump_frequency, m.local, m.wear, m.glow]
+    row = np.zeros(lay.MATERIAL_WIDTH)
+    row[: lay.OFFSET] = [m.pattern, m.frequency, *m.knobs]
+    row[lay.OFFSET : lay.COLOUR_A] = m.offset
+    row[lay.COLOUR_A : lay.ROUGH] = np.ravel(m.colours)
+    row[lay.ROUGH :] = [m.rough, m.metal, m.specular, m.bump, m.bump_frequency, m.local, m.wear, m.glow]
     return row
 
 
 def compile_thing(thing: Thing) -> Program:
     """The arrays of an object; the bounding ball is that of its added parts, blends included."""
     drawings = [p.drawing for p in thing.parts if p.drawing is not None]
-    grids = np.stack(drawings) if drawings else np.zeros((1, L.GRID_SIDE, L.GRID_SIDE), np.float32)
+    grids = np.stack(drawings) if drawings else np.zeros((1, lay.GRID_SIDE, lay.GRID_SIDE))
     place = np.cumsum([p.drawing is not None for p in thing.parts]) - 1
     rows = np.stack([_row(p, int(max(g, 0))) for p, g in zip(thing.parts, place, strict=True)])
-    slack = 0.5 * float(rows[:, L.BLEND].max())
-    spheres = [(*c, row[L.RADIUS] + slack, i) for i, row in enumerate(rows) for c in _copies(row)]
-    solid = np.array([s for s in spheres if rows[int(s[4]), L.OP] == L.UNION])
+    slack = 0.5 * float(rows[:, lay.BLEND].max())
+    spheres = [(*c, row[lay.RADIUS] + slack, i) for i, row in enumerate(rows) for c in _copies(row)]
+    solid = np.array([s for s in spheres if rows[int(s[4]), lay.OP] == lay.UNION])
     return Program(
         rows,
         np.stack([_material_row(m) for m in thing.materials]),
-        grids.astype(np.float32),
+        grids,
         np.array(spheres, np.float64),
         _enclosing(solid[:, :3], solid[:, 3]),
     )

@@ -5,79 +5,31 @@ from math import sqrt
 import numpy as np
 
 from stages.procedural.field import fold, to_local
-from stages.procedural.layout import BOUND, EYE, KEY, LOCAL, MAT, UP, WINDOW, Y_HIGH, Y_LOW, inlined, kernel
-from stages.procedural.march import cone_march, gradient, graze, hit, lit, occlusion, ray
+from stages.procedural.layout import (
+    BOUND,
+    EYE,
+    KEY,
+    LOCAL,
+    MAT,
+    WINDOW,
+    Y_HIGH,
+    Y_LOW,
+    Array,
+    Bytes,
+    Ints,
+    inlined,
+    kernel,
+)
+from stages.procedural.march import gradient, graze, hit, lit, occlusion, ray
 from stages.procedural.shade import dot3, encode, shade
-
-Array = np.ndarray
-
 
 # sub-pixel places of the four rays of an inner edge: no two share a row or a column
 _ROOKS = np.array([(0.375, 0.125), (0.875, 0.375), (0.125, 0.625), (0.625, 0.875)])
 
 
 @kernel
-def _trace(
-    camera: Array,
-    i: int,
-    j: int,
-    start: float,
-    parts: Array,
-    grids: Array,
-    ids: Array,
-    count: int,
-    depth: Array,
-    part: Array,
-    normals: Array,
-) -> None:
-    x, y, z = ray(camera, j + 0.5, i + 0.5)
-    t, k = hit(camera, x, y, z, start, 1e9, parts, grids, ids, count)
-    if t < 0.0:
-        return
-    depth[i, j], part[i, j] = t, k
-    h = 0.7 * camera[WINDOW + 2] * t
-    nx, ny, nz, _ = gradient(
-        camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, h, parts, grids, ids, count, k
-    )
-    normals[i, j, 0], normals[i, j, 1], normals[i, j, 2] = nx, ny, nz
-
-
-@kernel
-def trace_pixels(
-    camera: Array,
-    side: int,
-    tile: int,
-    starts: Array,
-    tile_ids: Array,
-    counts: Array,
-    parts: Array,
-    grids: Array,
-    depth: Array,
-    part: Array,
-    normals: Array,
-) -> None:
-    """First hit through each pixel's centre: depth (side, side), -1 for none, part index, and unit normals (.., 3)."""
-    for i in range(side):
-        for j in range(side):
-            depth[i, j], part[i, j] = -1.0, -1
-    for i in range(0, side, 2):
-        for j in range(0, side, 2):
-            a, b = i // tile, j // tile
-            if starts[a, b] < 0.0:
-                continue
-            ids, count, cone = tile_ids[a, b], counts[a, b], 1.4143 * camera[WINDOW + 2]
-            x, y, z = ray(camera, j + 1.0, i + 1.0)
-            start = cone_march(camera, x, y, z, starts[a, b], cone, parts, grids, ids, count)
-            if start < 0.0:
-                continue
-            for r in range(i, min(i + 2, side)):
-                for c in range(j, min(j + 2, side)):
-                    _trace(camera, r, c, start, parts, grids, ids, count, depth, part, normals)
-
-
-@kernel
 def visibility(
-    camera: Array, light: Array, parts: Array, grids: Array, everyone: Array, depth: Array, normals: Array, seen: Array
+    camera: Array, light: Array, parts: Array, grids: Array, everyone: Ints, depth: Array, normals: Array, seen: Array
 ) -> None:
     """Ambient and key visibility once for each 2 x 2 block, into seen (side/2, side/2, 3); the third is its depth."""
     for i in range(seen.shape[0]):
@@ -153,7 +105,7 @@ def _colour(
 
 @kernel
 def _edge_kind(
-    depth: Array, part: Array, normals: Array, parts: Array, i: int, j: int, pixel: float, near: Array
+    depth: Array, part: Ints, normals: Array, parts: Array, i: int, j: int, pixel: float, near: Array
 ) -> int:
     """What pixel (i, j) is: 0 outside, 1 within a surface, 2 an inner edge, 3 on the outline.
 
@@ -180,9 +132,8 @@ def _edge_kind(
 
 @inlined
 def _turns(normals: Array, i: int, j: int, r: int, c: int) -> bool:
-    return normals[i, j, 0] * normals[r, c, 0] + normals[i, j, 1] * normals[r, c, 1] + normals[i, j, 2] * normals[
-        r, c, 2
-    ] < 0.5
+    cosine = normals[i, j, 0] * normals[r, c, 0] + normals[i, j, 1] * normals[r, c, 1]
+    return bool(cosine + normals[i, j, 2] * normals[r, c, 2] < 0.5)
 
 
 @kernel
@@ -190,9 +141,10 @@ def _inner_edge(
     camera: Array,
     light: Array,
     start: float,
+    behind: float,
     parts: Array,
     grids: Array,
-    ids: Array,
+    ids: Ints,
     count: int,
     materials: Array,
     seen: Array,
@@ -202,7 +154,7 @@ def _inner_edge(
     total: Array,
 ) -> None:
     """Sum the colours of four rays through pixel (i, j) into total[:3], their number into total[3]."""
-    pixel, behind = camera[WINDOW + 2], total[5] * (1.0 + 6.0 * camera[WINDOW + 2])
+    pixel = camera[WINDOW + 2]
     total[:4] = 0.0
     for s in range(4):
         px, py = j + _ROOKS[s, 0], i + _ROOKS[s, 1]
@@ -226,12 +178,12 @@ def _silhouette(
     behind: float,
     parts: Array,
     grids: Array,
-    ids: Array,
+    ids: Ints,
     count: int,
     i: int,
     j: int,
     depth: Array,
-    part: Array,
+    part: Ints,
     normals: Array,
 ) -> float:
     """Coverage of a pixel on the outline: half, less the ray's signed distance from the object in pixels.
@@ -251,7 +203,45 @@ def _silhouette(
     if not inside:
         depth[i, j], part[i, j] = t, k
         normals[i, j, 0], normals[i, j, 1], normals[i, j, 2] = nx, ny, nz
-    return min(max(0.5 - d / (pixel * max(steep, 0.3)), 0.0), 1.0)
+    return float(min(max(0.5 - d / (pixel * max(steep, 0.3)), 0.0), 1.0))
+
+
+@kernel
+def _edge_pixel(
+    camera: Array,
+    light: Array,
+    start: float,
+    parts: Array,
+    grids: Array,
+    ids: Ints,
+    count: int,
+    materials: Array,
+    seen: Array,
+    i: int,
+    j: int,
+    kind: int,
+    depth: Array,
+    part: Ints,
+    normals: Array,
+    work: Array,
+    total: Array,
+) -> float:
+    """Coverage of an edge pixel; sums the colours of an inner edge's rays into total."""
+    pixel = camera[WINDOW + 2]
+    _edge_kind(depth, part, normals, parts, i, j, pixel, total)
+    start = max(start, total[4] * (1.0 - 6.0 * pixel))
+    behind = total[5] * (1.0 + 6.0 * pixel)
+    if kind == 2:
+        _inner_edge(camera, light, start, behind, parts, grids, ids, count, materials, seen, i, j, work, total)
+        return 1.0
+    return _silhouette(camera, start, behind, parts, grids, ids, count, i, j, depth, part, normals)
+
+
+@kernel
+def _store(pixel: Bytes, total: Array, cover: float) -> None:
+    pixel[3] = int(np.rint(255.0 * cover))
+    for c in range(3):
+        pixel[c] = encode(total[c] / total[3]) if pixel[3] > 0 else 0
 
 
 @kernel
@@ -260,29 +250,28 @@ def paint(
     light: Array,
     tile: int,
     starts: Array,
-    tile_ids: Array,
-    counts: Array,
+    tile_ids: Ints,
+    counts: Ints,
     parts: Array,
     grids: Array,
     materials: Array,
     depth: Array,
-    part: Array,
+    part: Ints,
     normals: Array,
     seen: Array,
     work: Array,
     total: Array,
-    kinds: Array,
-    rgba: Array,
+    kinds: Bytes,
+    rgba: Bytes,
 ) -> None:
     """Colour and coverage of every pixel into rgba (side, side, 4) uint8: straight sRGB, RGB 0 where alpha 0.
 
-    rgba starts as zeros; work (4, 9), total (6,) and kinds (side, side) uint8 are scratch: the kernels allocate nothing.
+    rgba starts as zeros; work (4, 9), total (6,) and kinds (side, side) are scratch: kernels allocate nothing.
     """
-    side = rgba.shape[0]
+    side, pixel = rgba.shape[0], camera[WINDOW + 2]
     for i in range(side):
         for j in range(side):
-            kinds[i, j] = _edge_kind(depth, part, normals, parts, i, j, camera[WINDOW + 2], total)
-    pixel = camera[WINDOW + 2]
+            kinds[i, j] = _edge_kind(depth, part, normals, parts, i, j, pixel, total)
     for i in range(side):
         for j in range(side):
             a, b = i // tile, j // tile
@@ -290,21 +279,12 @@ def paint(
                 continue
             ids, count, cover = tile_ids[a, b], counts[a, b], 1.0
             if kinds[i, j] > 1:
-                _edge_kind(depth, part, normals, parts, i, j, pixel, total)
-                start = max(starts[a, b], total[4] * (1.0 - 6.0 * pixel))
-            if kinds[i, j] == 2:
-                _inner_edge(camera, light, start, parts, grids, ids, count, materials, seen, i, j, work, total)
-            if kinds[i, j] == 3:
-                behind = total[5] * (1.0 + 6.0 * pixel)
-                cover = _silhouette(
-                    camera, start, behind, parts, grids, ids, count, i, j, depth, part, normals
+                cover = _edge_pixel(
+                    *(camera, light, starts[a, b], parts, grids, ids, count, materials, seen),
+                    *(i, j, kinds[i, j], depth, part, normals, work, total),
                 )
-            if cover <= 0.0:
-                continue
-            if kinds[i, j] != 2 or total[3] == 0.0:
+            if cover > 0.0 and (kinds[i, j] != 2 or total[3] == 0.0):
                 work[2, 0], work[2, 1], work[2, 2] = normals[i, j, 0], normals[i, j, 1], normals[i, j, 2]
                 _colour(camera, light, parts, materials, seen, j + 0.5, i + 0.5, depth[i, j], part[i, j], work)
                 total[0], total[1], total[2], total[3] = work[3, 0], work[3, 1], work[3, 2], 1.0
-            rgba[i, j, 3] = int(np.rint(255.0 * cover))
-            for c in range(3):
-                rgba[i, j, c] = encode(total[c] / total[3]) if rgba[i, j, 3] > 0 else 0
+            _store(rgba[i, j], total, cover)

@@ -26,19 +26,18 @@ from stages.procedural.layout import (
     UP,
     WEAR,
     ZENITH,
+    Array,
     inlined,
     kernel,
 )
 from stages.procedural.noise import noise
 from stages.procedural.texture import pattern, step
 
-Array = np.ndarray
-
 
 @inlined
 def dot3(a: Array, i: int, x: float, y: float, z: float) -> float:
     """Dot product of a[i:i+3] with (x, y, z)."""
-    return a[i] * x + a[i + 1] * y + a[i + 2] * z
+    return float(a[i] * x + a[i + 1] * y + a[i + 2] * z)
 
 
 @kernel
@@ -77,7 +76,7 @@ def surroundings(x: float, y: float, z: float, rough: float, light: Array, out: 
 def _ambient(e: float, c: int, light: Array) -> float:
     """Channel c of the light of sky and ground on a surface whose normal rises by e."""
     sky = 0.5 + 0.5 * e * (1.5 - 0.5 * e * e)
-    return (0.45 * light[HORIZON + c] + 0.55 * light[ZENITH + c]) * sky + light[GROUND + c] * (1.0 - sky)
+    return float((0.45 * light[HORIZON + c] + 0.55 * light[ZENITH + c]) * sky + light[GROUND + c] * (1.0 - sky))
 
 
 @kernel

@@ -4,13 +4,9 @@ Formulas of the exact ones follow Quilez, "Distance functions" (iquilezles.org/a
 are bounds, made safe by the part's step scale.
 """
 
-from math import acos, atan2, cos, floor, pi, sin, sqrt
+from math import atan2, cos, floor, pi, sin, sqrt
 
-import numpy as np
-
-from stages.procedural.layout import GRID, GRID_SIDE, SIZE, inlined, kernel
-
-Array = np.ndarray
+from stages.procedural.layout import GRID, GRID_SIDE, SIZE, Array, inlined
 
 
 @inlined
@@ -56,10 +52,9 @@ def cone(x: float, y: float, z: float, low: float, top: float, half: float, r: f
 
 
 @inlined
-def torus(x: float, y: float, z: float, radius: float, r: float, arc: float) -> float:
-    """Torus about z, kept within `arc` radians either side of +y (pi: all), with round ends."""
+def torus(x: float, y: float, z: float, radius: float, r: float, s: float, c: float) -> float:
+    """Torus about z, kept within an arc either side of +y whose sine and cosine are s and c, with round ends."""
     x = abs(x)
-    s, c = sin(arc), cos(arc)
     k = x * s + y * c if c * x > s * y else flat(x, y)
     return sqrt(max(x * x + y * y + z * z + radius * radius - 2.0 * radius * k, 0.0)) - r
 
@@ -86,14 +81,14 @@ def drawn(u: float, v: float, grids: Array, parts: Array, k: int) -> float:
     s, t = (u - parts[k, SIZE]) * iu, (v - parts[k, SIZE + 1]) * iv
     sc, tc = min(max(s, 1.0), GRID_SIDE - 2.0), min(max(t, 1.0), GRID_SIDE - 2.0)
     if s != sc or t != tc:
-        return flat((s - sc) / iu, (t - tc) / iv) + parts[k, SIZE + 4]
+        return float(flat((s - sc) / iu, (t - tc) / iv) + parts[k, SIZE + 4])
     i, j = int(sc + 0.5), int(tc + 0.5)
     f, g = sc - i, tc - j
     a0, a1, a2 = 0.5 * (0.5 - f) ** 2, 0.75 - f * f, 0.5 * (0.5 + f) ** 2
     r0 = a0 * grids[n, j - 1, i - 1] + a1 * grids[n, j - 1, i] + a2 * grids[n, j - 1, i + 1]
     r1 = a0 * grids[n, j, i - 1] + a1 * grids[n, j, i] + a2 * grids[n, j, i + 1]
     r2 = a0 * grids[n, j + 1, i - 1] + a1 * grids[n, j + 1, i] + a2 * grids[n, j + 1, i + 1]
-    return 0.5 * (0.5 - g) ** 2 * r0 + (0.75 - g * g) * r1 + 0.5 * (0.5 + g) ** 2 * r2
+    return float(0.5 * (0.5 - g) ** 2 * r0 + (0.75 - g * g) * r1 + 0.5 * (0.5 + g) ** 2 * r2)
 
 
 @inlined
@@ -110,7 +105,7 @@ def superquadric(x: float, y: float, z: float, parts: Array, j: int) -> float:
     e1, e2 = parts[j, SIZE + 3], parts[j, SIZE + 4]
     f = (abs(x / a) + 1e-9) ** (2.0 / e2) + (abs(z / c) + 1e-9) ** (2.0 / e2)
     f = f ** (e2 / e1) + (abs(y / b) + 1e-9) ** (2.0 / e1)
-    return sqrt(x * x + y * y + z * z) * (1.0 - f ** (-0.5 * e1))
+    return float(sqrt(x * x + y * y + z * z) * (1.0 - f ** (-0.5 * e1)))
 
 
 @inlined
@@ -132,47 +127,39 @@ def bevel(a: float, b: float, k: float) -> float:
 
 @inlined
 def ngon(x: float, y: float, z: float, parts: Array, j: int) -> float:
-    """n-sided gem about y. Size: n, radius, side lean, top y, top slope, bottom y, bottom slope, bevel (radians)."""
-    sector = 2.0 * pi / parts[j, SIZE]
-    a = atan2(z, x)
-    p = flat(x, z) * cos(a - sector * floor(a / sector + 0.5))
-    d = (p - parts[j, SIZE + 1]) * cos(parts[j, SIZE + 2]) + y * sin(parts[j, SIZE + 2])
-    d = bevel(d, p * sin(parts[j, SIZE + 4]) + (y - parts[j, SIZE + 3]) * cos(parts[j, SIZE + 4]), parts[j, SIZE + 7])
-    return bevel(d, p * sin(parts[j, SIZE + 6]) - (y - parts[j, SIZE + 5]) * cos(parts[j, SIZE + 6]), parts[j, SIZE + 7])
-
-
-@inlined
-def _cubic_root(p: float, q: float, shift: float) -> tuple[float, float]:
-    """The two candidate roots of t^3 + 3pt + q = 0 (depressed), less `shift`, as the Bezier distance needs them."""
-    h = q * q + 4.0 * p * p * p
-    if h >= 0.0:
-        h = sqrt(h)
-        a, b = 0.5 * (h - q), 0.5 * (-h - q)
-        t = np.sign(a) * abs(a) ** (1.0 / 3.0) + np.sign(b) * abs(b) ** (1.0 / 3.0) - shift
-        return t, t
-    s = sqrt(-p)
-    v = acos(min(max(q / (p * s * 2.0), -1.0), 1.0)) / 3.0
-    m, n = cos(v), sin(v) * 1.7320508075688772
-    return (m + m) * s - shift, (-n - m) * s - shift
+    """Gem of n sides about y. Size: n, radius, top y, bottom y, bevel, then the cosine and sine of the side's lean, the
+    top's slope, the bottom's slope and a side's turn."""
+    p, u, v, turn_c, turn_s = -1e9, x, z, parts[j, SIZE + 11], parts[j, SIZE + 12]
+    for _ in range(int(parts[j, SIZE])):
+        p = max(p, u)
+        u, v = turn_c * u + turn_s * v, turn_c * v - turn_s * u
+    k = parts[j, SIZE + 4]
+    d = (p - parts[j, SIZE + 1]) * parts[j, SIZE + 5] + y * parts[j, SIZE + 6]
+    d = bevel(d, p * parts[j, SIZE + 8] + (y - parts[j, SIZE + 2]) * parts[j, SIZE + 7], k)
+    return bevel(d, p * parts[j, SIZE + 10] - (y - parts[j, SIZE + 3]) * parts[j, SIZE + 9], k)
 
 
 @inlined
 def tube(x: float, y: float, z: float, parts: Array, j: int) -> float:
-    """Tapered tube along a quadratic Bezier. Size: points A, B, C (9), radii at A and C."""
-    ax, ay, az = parts[j, SIZE + 3] - parts[j, SIZE], parts[j, SIZE + 4] - parts[j, SIZE + 1], parts[j, SIZE + 5] - parts[j, SIZE + 2]
-    bx, by, bz = parts[j, SIZE] - 2 * parts[j, SIZE + 3] + parts[j, SIZE + 6], parts[j, SIZE + 1] - 2 * parts[j, SIZE + 4] + parts[j, SIZE + 7], parts[j, SIZE + 2] - 2 * parts[j, SIZE + 5] + parts[j, SIZE + 8]
-    dx, dy, dz = parts[j, SIZE] - x, parts[j, SIZE + 1] - y, parts[j, SIZE + 2] - z
-    kk = 1.0 / (bx * bx + by * by + bz * bz + 1e-12)
-    kx = kk * (ax * bx + ay * by + az * bz)
-    ky = kk * (2.0 * (ax * ax + ay * ay + az * az) + dx * bx + dy * by + dz * bz) / 3.0
-    kz = kk * (dx * ax + dy * ay + dz * az)
-    t0, t1 = _cubic_root(ky - kx * kx, kx * (2.0 * kx * kx - 3.0 * ky) + kz, kx)
-    best = 1e9
-    for s in (t0, t1):
-        t = min(max(s, 0.0), 1.0)
-        ex, ey, ez = dx + (2 * ax + bx * t) * t, dy + (2 * ay + by * t) * t, dz + (2 * az + bz * t) * t
-        best = min(best, sqrt(ex * ex + ey * ey + ez * ez) - parts[j, SIZE + 9] - (parts[j, SIZE + 10] - parts[j, SIZE + 9]) * t)
-    return best
+    """Tapered tube along a quadratic Bezier. Size: points A, B, C (9), radii at A and C.
+
+    The nearest parameter comes from the chord and three Newton steps: enough for curves that turn less than half round.
+    """
+    n = SIZE
+    px, py, pz = parts[j, n] - x, parts[j, n + 1] - y, parts[j, n + 2] - z
+    ax, ay, az = parts[j, n + 3] - parts[j, n], parts[j, n + 4] - parts[j, n + 1], parts[j, n + 5] - parts[j, n + 2]
+    cx, cy, cz = parts[j, n + 6] - parts[j, n], parts[j, n + 7] - parts[j, n + 1], parts[j, n + 8] - parts[j, n + 2]
+    bx, by, bz = cx - 2.0 * ax, cy - 2.0 * ay, cz - 2.0 * az
+    t = min(max(-(px * cx + py * cy + pz * cz) / (cx * cx + cy * cy + cz * cz), 0.0), 1.0)
+    ex, ey, ez = px, py, pz
+    for _ in range(3):
+        ex, ey, ez = px + (2 * ax + bx * t) * t, py + (2 * ay + by * t) * t, pz + (2 * az + bz * t) * t
+        dx, dy, dz = 2 * (ax + bx * t), 2 * (ay + by * t), 2 * (az + bz * t)
+        speed = dx * dx + dy * dy + dz * dz
+        curve = speed + 2.0 * (ex * bx + ey * by + ez * bz)
+        t = min(max(t - (ex * dx + ey * dy + ez * dz) / max(curve, 0.5 * speed, 1e-9), 0.0), 1.0)
+    ex, ey, ez = px + (2 * ax + bx * t) * t, py + (2 * ay + by * t) * t, pz + (2 * az + bz * t) * t
+    return float(sqrt(ex * ex + ey * ey + ez * ez) - parts[j, n + 9] - (parts[j, n + 10] - parts[j, n + 9]) * t)
 
 
 @inlined
@@ -185,4 +172,4 @@ def knot(x: float, y: float, z: float, parts: Array, j: int) -> float:
     sector = 2.0 * pi / p
     b = sector * floor(atan2(v, u) / sector + 0.5)
     u, v = u * cos(b) + v * sin(b), v * cos(b) - u * sin(b)
-    return flat(u - small, v) - r
+    return float(flat(u - small, v) - r)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.procedural import layout as L
+from stages.procedural import layout as lay
 from stages.procedural.palette import PAINTS, colour, shade
 from stages.procedural.program import Material, Point
 
@@ -12,6 +12,11 @@ Rng = np.random.Generator
 def _offset(r: Rng) -> Point:
     a, b, c = r.uniform(0.0, 20.0, 3)
     return float(a), float(b), float(c)
+
+
+def between(r: Rng, low: float, high: float) -> float:
+    """A uniform draw."""
+    return float(r.uniform(low, high))
 
 
 def pick(r: Rng, *options: str) -> str:
@@ -25,13 +30,34 @@ def _finish(r: Rng) -> tuple[str, float]:
     return word, float(r.uniform(low, high))
 
 
-def flat(r: Rng, *names: str, rough: float = 0.5, bump: float = 0.0, **more: object) -> Material:
-    """One colour with slight mottling."""
+def flat(
+    r: Rng,
+    *names: str,
+    rough: float = 0.5,
+    bump: float = 0.0,
+    bump_frequency: float = 10.0,
+    specular: float = 1.0,
+    metal: float = 0.0,
+    glow: float = 0.0,
+    words: tuple[str, str, str] = ("", "", ""),
+) -> Material:
+    """One colour, of one of the named families, with slight mottling."""
     a = colour(r, *names)
     look = (a, shade(a, float(r.uniform(0.78, 0.92))), a)
-    words = ("", "", names[0] if len(names) == 1 else "")
-    out = Material(look, L.PLAIN, 1.7, (0.5, 0.0), _offset(r), rough, bump=bump, words=words)
-    return out._replace(**more)
+    return Material(
+        look,
+        lay.PLAIN,
+        1.7,
+        (0.5, 0.0),
+        _offset(r),
+        rough,
+        metal,
+        specular,
+        bump,
+        bump_frequency,
+        glow=glow,
+        words=words,
+    )
 
 
 def painted(r: Rng, stuff: str = "ceramic") -> Material:
@@ -42,29 +68,29 @@ def painted(r: Rng, stuff: str = "ceramic") -> Material:
         b = colour(r, "cream", "white") if sum(a) < 0.9 else colour(r, "blue", "brown", "teal", "red", "black")
     kind, frequency, knobs, name = _DECORATIONS[int(r.integers(len(_DECORATIONS)))]
     frequency *= float(r.uniform(0.75, 1.35))
-    if kind == L.PLAIN:
+    if kind == lay.PLAIN:
         b, c = shade(a, 0.85), a
-    if kind in (L.PANELS, L.CHEVRON):
+    if kind in (lay.PANELS, lay.CHEVRON):
         knobs = (float(r.integers(5, 15)), knobs[1])
-    if kind == L.DRIP:
+    if kind == lay.DRIP:
         knobs = (float(r.uniform(-0.5, 0.5)), knobs[1])
     return Material((a, b, c), kind, frequency, knobs, _offset(r), rough, words=(word, name, stuff))
 
 
 _DECORATIONS: list[tuple[int, float, tuple[float, float], str]] = [
-    (L.PLAIN, 1.5, (0.5, 0.0), ""),
-    (L.PLAIN, 1.5, (0.5, 0.0), ""),
-    (L.STRIPES, 3.5, (0.45, 1.0), "striped"),
-    (L.STRIPES, 6.0, (0.5, 0.0), "finely striped"),
-    (L.STRIPES, 1.6, (0.3, 1.0), "banded"),
-    (L.SPOTS, 3.6, (0.3, 0.4), "spotted"),
-    (L.SPECKLE, 7.0, (0.5, 1.0), "speckled"),
-    (L.GRADIENT, 1.0, (0.5, 0.0), "two-tone"),
-    (L.PANELS, 1.0, (8.0, 0.0), "fluted-pattern"),
-    (L.DRIP, 1.0, (0.0, 0.4), "drip-glazed"),
-    (L.CHEVRON, 2.6, (9.0, 1.0), "zigzag"),
-    (L.CRACKLE, 4.5, (0.25, 0.8), "crackled"),
-    (L.CHECKS, 3.2, (0.5, 0.0), "checked"),
+    (lay.PLAIN, 1.5, (0.5, 0.0), ""),
+    (lay.PLAIN, 1.5, (0.5, 0.0), ""),
+    (lay.STRIPES, 3.5, (0.45, 1.0), "striped"),
+    (lay.STRIPES, 6.0, (0.5, 0.0), "finely striped"),
+    (lay.STRIPES, 1.6, (0.3, 1.0), "banded"),
+    (lay.SPOTS, 3.6, (0.3, 0.4), "spotted"),
+    (lay.SPECKLE, 7.0, (0.5, 1.0), "speckled"),
+    (lay.GRADIENT, 1.0, (0.5, 0.0), "two-tone"),
+    (lay.PANELS, 1.0, (8.0, 0.0), "fluted-pattern"),
+    (lay.DRIP, 1.0, (0.0, 0.4), "drip-glazed"),
+    (lay.CHEVRON, 2.6, (9.0, 1.0), "zigzag"),
+    (lay.CRACKLE, 4.5, (0.25, 0.8), "crackled"),
+    (lay.CHECKS, 3.2, (0.5, 0.0), "checked"),
 ]
 
 
@@ -75,8 +101,17 @@ def wood(r: Rng, local: bool = True, kinds: tuple[str, ...] = ("pine", "walnut",
     rough = float(r.uniform(0.3, 0.75))
     word = "polished" if rough < 0.4 else ""
     return Material(
-        look, L.WOOD, float(r.uniform(2.2, 4.0)), (0.5, 0.0), _offset(r), rough, specular=0.8, bump=0.03,
-        bump_frequency=20.0, local=local, words=(word, "", "wooden"),
+        look,
+        lay.WOOD,
+        float(r.uniform(2.2, 4.0)),
+        (0.5, 0.0),
+        _offset(r),
+        rough,
+        specular=0.8,
+        bump=0.03,
+        bump_frequency=20.0,
+        local=local,
+        words=(word, "", "wooden"),
     )
 
 
@@ -90,13 +125,29 @@ def metal(r: Rng, rusty: bool = True) -> Material:
         green = name == "copper"
         rust = colour(r, "teal") if green else colour(r, "clay", "brown")
         return Material(
-            (a, shade(a, 0.8), rust), L.PATINA, 1.6, (float(r.uniform(-0.1, 0.3)), 0.0), _offset(r), rough + 0.1,
-            metal=1.0, bump=0.05, bump_frequency=14.0, words=("weathered" if green else "rusty", "", stuff),
+            (a, shade(a, 0.8), rust),
+            lay.PATINA,
+            1.6,
+            (float(r.uniform(-0.1, 0.3)), 0.0),
+            _offset(r),
+            rough + 0.1,
+            metal=1.0,
+            bump=0.05,
+            bump_frequency=14.0,
+            words=("weathered" if green else "rusty", "", stuff),
         )
     word = "polished" if rough < 0.22 else "brushed"
     bump = 0.10 if r.random() < 0.25 else 0.015
     return Material(
-        (a, shade(a, 0.9), a), L.PLAIN, 2.0, (0.5, 0.0), _offset(r), rough, metal=1.0, bump=bump, bump_frequency=9.0,
+        (a, shade(a, 0.9), a),
+        lay.PLAIN,
+        2.0,
+        (0.5, 0.0),
+        _offset(r),
+        rough,
+        metal=1.0,
+        bump=bump,
+        bump_frequency=9.0,
         words=("hammered" if bump > 0.05 else word, "", stuff),
     )
 
@@ -104,21 +155,54 @@ def metal(r: Rng, rusty: bool = True) -> Material:
 def stone(r: Rng) -> Material:
     """Marble, granite, sandstone or terrazzo."""
     kind = pick(r, "marble", "granite", "sandstone", "terrazzo")
-    a = colour(r, *{"marble": ("white", "cream", "grey", "green", "black"), "granite": ("stone", "pink", "grey")}.get(kind, ("sand", "stone", "cream")))
+    a = colour(
+        r,
+        *{"marble": ("white", "cream", "grey", "green", "black"), "granite": ("stone", "pink", "grey")}.get(
+            kind, ("sand", "stone", "cream")
+        ),
+    )
     dark = shade(a, 0.3) if sum(a) > 0.2 else colour(r, "cream")
     words = ("polished" if kind in ("marble", "terrazzo") else "rough", "", kind)
     if kind == "marble":
-        return Material((a, shade(a, 0.72), dark), L.MARBLE, 1.3, (0.5, 0.7), _offset(r), 0.15, words=words)
+        return Material((a, shade(a, 0.72), dark), lay.MARBLE, 1.3, (0.5, 0.7), _offset(r), 0.15, words=words)
     if kind == "granite":
-        return Material((a, shade(a, 0.45), shade(a, 1.7)), L.SPECKLE, 11.0, (0.1, 0.9), _offset(r), 0.6, bump=0.12, bump_frequency=24.0, words=words)
+        return Material(
+            (a, shade(a, 0.45), shade(a, 1.7)),
+            lay.SPECKLE,
+            11.0,
+            (0.1, 0.9),
+            _offset(r),
+            0.6,
+            bump=0.12,
+            bump_frequency=24.0,
+            words=words,
+        )
     if kind == "terrazzo":
-        return Material((a, colour(r, "clay", "stone", "teal"), colour(r, "black", "white")), L.TERRAZZO, 7.0, (0.3, 0.0), _offset(r), 0.25, words=words)
-    return Material((a, shade(a, 0.75), shade(a, 0.6)), L.FIBRES, 1.2, (0.5, 0.5), _offset(r), 0.9, bump=0.16, bump_frequency=18.0, words=words)
+        return Material(
+            (a, colour(r, "clay", "stone", "teal"), colour(r, "black", "white")),
+            lay.TERRAZZO,
+            7.0,
+            (0.3, 0.0),
+            _offset(r),
+            0.25,
+            words=words,
+        )
+    return Material(
+        (a, shade(a, 0.75), shade(a, 0.6)),
+        lay.FIBRES,
+        1.2,
+        (0.5, 0.5),
+        _offset(r),
+        0.9,
+        bump=0.16,
+        bump_frequency=18.0,
+        words=words,
+    )
 
 
 def plastic(r: Rng, *names: str) -> Material:
     """Moulded plastic of one colour."""
-    return flat(r, *(names or PAINTS), rough=float(r.uniform(0.12, 0.4)), frequency=0.8, words=("glossy", "", "plastic"))
+    return flat(r, *(names or PAINTS), rough=float(r.uniform(0.12, 0.4)), words=("glossy", "", "plastic"))
 
 
 def rubber(r: Rng) -> Material:
@@ -128,7 +212,9 @@ def rubber(r: Rng) -> Material:
 
 def cloth(r: Rng, *names: str) -> Material:
     """Woven upholstery or plush."""
-    return flat(r, *(names or PAINTS), rough=0.95, bump=0.22, bump_frequency=34.0, specular=0.4, words=("soft", "", "fabric"))
+    return flat(
+        r, *(names or PAINTS), rough=0.95, bump=0.22, bump_frequency=34.0, specular=0.4, words=("soft", "", "fabric")
+    )
 
 
 def anything(r: Rng) -> Material:

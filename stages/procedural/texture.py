@@ -2,8 +2,6 @@
 
 from math import atan2, cos, floor, pi, sin, sqrt
 
-import numpy as np
-
 from stages.procedural.layout import (
     CHECKS,
     CHEVRON,
@@ -24,12 +22,11 @@ from stages.procedural.layout import (
     STRIPES,
     TERRAZZO,
     WOOD,
+    Array,
     inlined,
     kernel,
 )
 from stages.procedural.noise import cells, fbm, noise
-
-Array = np.ndarray
 
 
 @inlined
@@ -123,7 +120,7 @@ def pattern(x: float, y: float, z: float, height: float, q: Array, width: float)
         return step(q[P0] - 0.45, q[P0] + 0.45, height + 0.05 * noise(3 * x, 3 * y, 3 * z)), 0.0
     if kind == DRIP:
         return _painted(kind, x, height * 2.0 - 1.0, z, q, width)
-    if kind == STRIPES or kind == CHECKS or kind == SPOTS or kind == PANELS or kind == CHEVRON:
+    if STRIPES <= kind <= SPOTS or kind in (PANELS, CHEVRON):
         shift = q[OFFSET] if kind != PANELS and kind != CHEVRON else 0.0
         return _painted(kind, f * x + shift, f * y + q[OFFSET + 1], f * z + shift, q, f * width)
     return _mineral(kind, f * x + q[OFFSET], f * y + q[OFFSET + 1], f * z + q[OFFSET + 2], q, f * width)
