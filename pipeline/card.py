@@ -25,7 +25,8 @@ _TEMPLATE = Path(__file__).with_name("card.md")
 _SAME = "Apache-2.0 BSD-2-Clause BSD-3-Clause CC-BY-2.0 CC-BY-3.0 CC-BY-4.0 CC-BY-NC-4.0 CC-BY-NC-SA-4.0 CC-BY-SA-3.0"
 _SAME += " CC-BY-SA-4.0 CC0-1.0 MIT Unlicense"
 _HUB_LICENSES = {name: name.lower() for name in _SAME.split()}
-_HUB_LICENSES |= {f"GPL-{v}-{kind}": f"gpl-{v}" for v in ("2.0", "3.0") for kind in ("only", "or-later")}
+_GNU = ("AGPL-3.0", "GPL-2.0", "GPL-3.0", "LGPL-2.1", "LGPL-3.0")
+_HUB_LICENSES |= {f"{name}-{kind}": name.lower() for name in _GNU for kind in ("only", "or-later")}
 _SIZES = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1M", 10**7: "1M<n<10M"}
 _DTYPES = {str: "string", int: "int64", float: "float64", bool: "bool"}
 

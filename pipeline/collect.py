@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from pipeline.assets import Asset
-from pipeline.layout import Pools
 from pipeline.licenses import allowed
 from pipeline.manifest import Manifest, ManifestError, Source
+from pipeline.pools import Pools
 from pipeline.prepare import Dropped, Task, facts_of, prepare
 from pipeline.run import Failure, run_tasks
 from pipeline.sources import AssetError, FetchedFile, fetch
@@ -149,7 +149,7 @@ def _check_splits(manifest: Manifest, assets: Sequence[Asset]) -> None:
     real = manifest.objects.real_fraction
     grounded = manifest.shadow.fraction
     for split, _ in manifest.splits.items():
-        pools = Pools([a for a in assets if a.split == split])
+        pools = Pools([a for a in assets if a.split == split], manifest)
         missing = [] if pools.backgrounds else ["background"]
         for origin, wanted in (("real", real > 0), ("generated", real < 1)):
             kinds = {False: grounded < 1, True: grounded > 0}

@@ -1,32 +1,18 @@
 """Layout: draw assets for a scene and put them on the canvas."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from pipeline.assets import Asset
 from pipeline.manifest import Manifest
+from pipeline.pools import LONGEST, Pools
+from pipeline.scene import Scene
 from stages import geometry, place
 from stages.place import Footing
 from stages.types import Occlusion, Placement, Plate, Rejected, Role
 
 _PICKS = 12  # draws of an asset before the layout is given up
-_NEAR_SIZE = 4.0  # companions are at most this many times longer or shorter, in metres
-
-
-class Pools:
-    """The assets of one split by what they can be used for, in table order."""
-
-    def __init__(self, assets: Sequence[Asset]) -> None:
-        self.backgrounds = [a for a in assets if a.role == "background"]
-        self.foregrounds = [a for a in assets if a.role == "foreground"]
-
-    def targets(self, real: bool, grounded: bool) -> list[Asset]:
-        """Foregrounds of that origin; with a shadow to throw (`grounded`) only whole ones that stand."""
-        origin = "real" if real else "generated"
-        pool = [a for a in self.foregrounds if a.origin == origin]
-        return [a for a in pool if a.support == "ground" and not a.cut] if grounded else pool
 
 
 class Layout:
@@ -35,42 +21,41 @@ class Layout:
     plate: Plate
     occlusion: Occlusion | None = None
 
-    def __init__(self, m: Manifest, pools: Pools, rng: np.random.Generator, real: bool, shadow: bool) -> None:
-        self._m, self._rng, self._pools = m, rng, pools
-        self._target = _pick(rng, pools.targets(real, shadow))
+    def __init__(self, m: Manifest, pools: Pools, rng: np.random.Generator, scene: Scene) -> None:
+        self._m, self._rng, self._pools, self._scene = m, rng, pools, scene
+        self._target = pools.target(rng, scene)
         self._grounded = self._target.support == "ground"
-        self._photo = photo = _pick(rng, _fitting(pools.backgrounds, self._target, self._grounded))
+        self._photo = photo = pools.background(rng, self._target)
         self.plate, self._horizon = place.draw_plate(
             rng, photo.id, (photo.height, photo.width), m.size, photo.horizon, self._grounded
         )
         self._surface = place.is_surface(photo.horizon)
-        self._shadow = place.draw_shadow(rng, m.shadow.density, self._surface) if shadow else None
+        self._shadow = place.draw_shadow(rng, m.shadow.density, self._surface) if scene.shadow else None
 
-    def draw(self, count: int, visible: float) -> tuple[Placement, ...] | Rejected:
-        """Place the target, its occluder where `visible` < 1, and other objects up to `count`."""
+    def draw(self) -> tuple[Placement, ...] | Rejected:
+        """Place the target, its occluder where the scene asks for one, and the other objects."""
         target = self._place_target()
         if isinstance(target, Rejected):
             return target
         placed = [target]
         occluder: Placement | None = None
-        if visible < 1.0:
-            found = self._place_occluder(target, visible)
+        if self._scene.occluded:
+            found = self._place_occluder(target, self._scene.visible)
             if isinstance(found, Rejected):
                 return found
             placed.append(occluder := found)
-        for _ in range(count - len(placed)):
+        for _ in range(self._scene.num_objects - len(placed)):
             placed.append(self._place_beside(target))
         placed.sort(key=lambda p: ("behind", "target", "front").index(p.role) * 1e6 + p.y)
         if occluder is not None:
-            self.occlusion = self._slide(placed.index(occluder), visible)
+            self.occlusion = self._slide(placed.index(occluder), self._scene.visible)
         return tuple(placed)
 
     def _place_target(self) -> Placement | Rejected:
         m, rng, asset = self._m, self._rng, self._target
-        area = place.draw_area(rng, m.objects.area_median, m.objects.area_sigma, m.objects.area_bounds)
         turn = self._rotation(asset)
-        fit = 0.94 * m.size / max(geometry.box_size(asset.width, asset.height, 1.0, turn))
-        scale = min(m.size * math.sqrt(area / asset.area_px), m.objects.max_upscale, fit)
+        fit = LONGEST * m.size / max(geometry.box_size(asset.width, asset.height, 1.0, turn))
+        scale = min(m.size * math.sqrt(self._scene.area / asset.area_px), m.objects.max_upscale, fit)
         if asset.area_px * scale**2 < m.objects.area_bounds[0] * m.size**2:
             return Rejected("asset_too_small", f"{asset.id} covers under {m.objects.area_bounds[0]} of the canvas")
         box = geometry.box_size(asset.width, asset.height, scale, turn)
@@ -83,9 +68,11 @@ class Layout:
         m, rng = self._m, self._rng
         hidden = (1 - visible) * self._target.area_px * target.scale**2
         down = rng.uniform(0.01, 0.10) * m.size if self._grounded else 0.0
-        pool = self._whole_companions()  # a cut one would slide off the border that hides its false edge
-        for _ in range(_PICKS if pool else 0):
-            asset = _pick(rng, pool)
+        for _ in range(_PICKS):
+            # A cut one would slide off the border that hides its false edge.
+            asset = self._pools.companion(rng, self._target, self._photo, whole=True)
+            if asset is None:
+                break
             turn = self._rotation(asset)
             least = math.sqrt(hidden * 1.7 / asset.area_px)
             scale = max(least, self._scale_beside(asset, target, target.y + down))
@@ -95,7 +82,12 @@ class Layout:
         return Rejected("no_occluder", f"none of {_PICKS} drawn can hide {1 - visible:.2f} of {self._target.id}")
 
     def _place_beside(self, target: Placement) -> Placement:
-        asset = _pick(self._rng, self._whole_companions() or self._companions())
+        draw = self._pools.companion
+        asset = (
+            draw(self._rng, self._target, self._photo, whole=True)
+            or draw(self._rng, self._target, self._photo)
+            or self._target
+        )
         turn = self._rotation(asset)
         box = geometry.box_size(asset.width, asset.height, self._scale_beside(asset, target, target.y), turn)
         footing = self._footing(asset, box)
@@ -151,18 +143,6 @@ class Layout:
         turn = float(self._rng.uniform(-spread, spread))
         return 0.0 if asset.cut else turn
 
-    def _companions(self) -> list[Asset]:
-        support = self._target.support
-        pool = [a for a in self._pools.foregrounds if a.support == support and a.id != self._target.id]
-        pool = pool or [a for a in self._pools.foregrounds if a.id != self._target.id] or [self._target]
-        own = self._target.long_side_m
-        fit = [a for a in pool if _fits(self._photo, a)] or pool
-        near = [a for a in fit if not own or not a.long_side_m or _ratio(a.long_side_m, own) <= _NEAR_SIZE]
-        return near or fit
-
-    def _whole_companions(self) -> list[Asset]:
-        return [a for a in self._companions() if not a.cut]
-
     def _scale_beside(self, asset: Asset, target: Placement, foot_y: float) -> float:
         own = max(self._target.width, self._target.height) * target.scale
         if asset.long_side_m and self._target.long_side_m:
@@ -176,22 +156,3 @@ class Layout:
 
     def _centre_x(self, target: Placement) -> float:
         return target.x + (0.5 - target.anchor_x) * self._target.width * target.scale
-
-
-def _pick(rng: np.random.Generator, pool: Sequence[Asset]) -> Asset:
-    return pool[int(rng.integers(len(pool)))]
-
-
-def _ratio(a: float, b: float) -> float:
-    return max(a, b) / min(a, b)
-
-
-def _fitting(backgrounds: list[Asset], target: Asset, grounded: bool) -> list[Asset]:
-    """Backgrounds with ground for what stands, at its scale: no elephant on a leaf, no giant cherry on a hill."""
-    ground = [b for b in backgrounds if b.support == "ground"] if grounded else backgrounds
-    return [b for b in ground if _fits(b, target)] or ground or backgrounds
-
-
-def _fits(background: Asset, thing: Asset) -> bool:
-    length = thing.long_side_m
-    return not length or background.min_object_m <= length <= (background.max_object_m or math.inf)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.assets import write_atomic
+from pipeline.facts import require_finished
 from pipeline.index import read_index
 from pipeline.shards import MEMBERS, ShardError
 from stages.alpha import premultiply_pm
@@ -43,8 +44,9 @@ def contact_sheet(out: Path, count: int, thumb: int = 224) -> U8:
         uint8 (h, w, 3) sRGB. Cells are `thumb` pixels a side; `cell_origin` says where they are.
 
     Raises:
-        ShardError: a shard does not hold the sample where the index says.
+        ShardError: no build, or not a finished one; or a shard does not hold the sample where the index says.
     """
+    require_finished(out)
     rows = _spread(pq.read_table(out / "meta" / "index.parquet", columns=_FIELDS), count)
     blocks = min(2, len(rows))
     right, _ = cell_origin(blocks - 1, len(COLUMNS), thumb)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parent.parent
-_LIBRARIES = ("isal", "numba", "numpy", "opencv-python-headless", "orjson", "pillow", "pydantic", "simplejpeg")
+_LIBRARIES = ("numba", "numpy", "opencv-python-headless", "orjson", "pillow", "pydantic", "simplejpeg", "zlib-ng")
 
 
 @cache

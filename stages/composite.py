@@ -30,7 +30,7 @@ def render(recipe: Recipe, pixels: Pixels) -> Sample | Rejected:
     target = roles.index("target")
     foreground = geometry.on_canvas(patches[target], recipe.size)
     area = float(foreground[..., 3].sum(dtype=np.int64)) / (255 * recipe.size**2)
-    if area < recipe.min_area:
+    if area == 0 or area < recipe.min_area:
         return Rejected("target_out_of_frame" if area == 0 else "target_too_small", f"area {area:.5f}")
     if recipe.occlusion is not None:
         moved = _occlude(recipe.occlusion, foreground, patches, roles)
@@ -83,7 +83,7 @@ def _finish(
 ) -> Sample | Rejected:
     foreground, occluder = layers
     visible_mask = _visible_mask(foreground[..., 3], occluder[..., 3])
-    if np.count_nonzero(visible_mask) < recipe.min_visible_px:
+    if np.count_nonzero(visible_mask) < max(1, recipe.min_visible_px):
         return Rejected("target_hidden", f"{np.count_nonzero(visible_mask)} visible pixels")
     background = _background(plate, recipe, patches, occluder)
     shadow = _target_shadow(recipe, patches)

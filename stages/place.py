@@ -35,7 +35,7 @@ def draw_plate(
     h, w = shape
     short = min(h, w)
     side = short * rng.uniform(min(1.0, max(0.55, size / 1.25 / short)), 1.0)
-    side = float(math.floor(side))
+    side = float(min(short, math.ceil(side)))
     low = 0.0
     if grounded and horizon is not None:
         low = min(max(0.0, horizon * h - _LOWEST_HORIZON * side), h - side)

@@ -11,20 +11,27 @@ from stages.procedural.program import HERE, Part, Point
 Points = list[tuple[float, float]]
 
 
-def smooth(points: Points, steps: int = 12) -> Points:
-    """Catmull-Rom curve through the points; a point given twice stays a corner."""
+def _tangent(before: Array, here: Array, after: Array) -> Array:
+    """Slope at a point of a curve that never overshoots (Fritsch and Carlson 1980, per coordinate)."""
+    d0, d1 = here - before, after - here
+    most = 3.0 * np.minimum(np.abs(d0), np.abs(d1))
+    out: Array = np.where(d0 * d1 > 0.0, np.clip((d0 + d1) / 2, -most, most), 0.0)
+    return out
+
+
+def smooth(points: Points, steps: int = 20) -> Points:
+    """A curve through the points, `steps` pieces between two; a point given twice stays a corner."""
     p = np.array([points[0], *points, points[-1]], np.float64)
+    t = np.arange(steps)[:, None] / steps
     out = []
     for i in range(1, len(p) - 2):
         if np.array_equal(p[i], p[i + 1]):
             continue
-        m0 = np.zeros(2) if np.array_equal(p[i - 1], p[i]) else (p[i + 1] - p[i - 1]) / 2
-        m1 = np.zeros(2) if np.array_equal(p[i + 1], p[i + 2]) else (p[i + 2] - p[i]) / 2
-        for t in np.arange(steps) / steps:
-            a, b = (1 + 2 * t) * (1 - t) ** 2, t * (1 - t) ** 2
-            out.append(a * p[i] + b * m0 + t * t * (3 - 2 * t) * p[i + 1] + t * t * (t - 1) * m1)
-    out.append(p[-1])
-    return [(max(float(u), 0.0), float(v)) for u, v in out]
+        m0, m1 = _tangent(p[i - 1], p[i], p[i + 1]), _tangent(p[i], p[i + 1], p[i + 2])
+        a, b = (1 + 2 * t) * (1 - t) ** 2, t * (1 - t) ** 2
+        out.append(a * p[i] + b * m0 + t * t * (3 - 2 * t) * p[i + 1] + t * t * (t - 1) * m1)
+    curve = np.concatenate([*out, p[-1:]])
+    return [(max(float(u), 0.0), float(v)) for u, v in curve]
 
 
 @lay.kernel
@@ -58,6 +65,9 @@ def _drawn(loop: Points, revolved: bool) -> tuple[tuple[float, ...], Array]:
     u0, v0 = low - 2 * step
     grid = np.zeros((lay.GRID_SIDE, lay.GRID_SIDE))
     _distances(p, not revolved, u0, v0, step[0], step[1], revolved, grid)
+    for _ in range(2):  # the corners of the polygon must not show as facets in reflections
+        grid[1:-1] = 0.25 * (grid[:-2] + grid[2:]) + 0.5 * grid[1:-1]
+        grid[:, 1:-1] = 0.25 * (grid[:, :-2] + grid[:, 2:]) + 0.5 * grid[:, 1:-1]
     return (float(u0), float(v0), float(1 / step[0]), float(1 / step[1]), margin), grid
 
 

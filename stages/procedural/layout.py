@@ -44,7 +44,14 @@ GRID_SIDE = 112
 
 F = TypeVar("F", bound=Callable[..., Any])
 # No kernel allocates, so reference counting (_nrt) is off: its atomic operations cost more than a part's arithmetic.
-_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "_nrt": False,
+    "no_cfunc_wrapper": True,
+}
+_INLINED = {**_OPTIONS, "forceinline": True, "no_cpython_wrapper": True}
 
 
 def kernel(function: F) -> F:
@@ -54,4 +61,4 @@ def kernel(function: F) -> F:
 
 def inlined(function: F) -> F:
     """As `kernel`, and always copied into its callers."""
-    return cast(F, njit(**_OPTIONS, forceinline=True)(function))
+    return cast(F, njit(**_INLINED)(function))

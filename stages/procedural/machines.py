@@ -106,7 +106,7 @@ def star(r: Rng) -> Thing:
         noun = "heart ornament"
     parts = [
         slab(out, between(r, 0.12, 0.2), 0.07, (0.0, 1.2, 0.0)),
-        Part(lay.CYLINDER, (0.04, 0.3, 0.0), (0.0, 0.3, 0.0), mat=1),
+        Part(lay.CYLINDER, (0.04, 0.45, 0.0), (0.0, 0.45, 0.0), mat=1),
         Part(lay.CYLINDER, (0.36, 0.05, 0.03), (0.0, 0.05, 0.0), mat=1),
     ]
     return Thing(parts, [anything(r), metal(r) if r.random() < 0.6 else wood(r)], noun)

@@ -184,17 +184,15 @@ def gradient(
 
     `part` is whose surface is there: the only one to ask where no two blend.
     """
-    if _blended(parts, ids, count):
-        a, _ = field(x + h, y - h, z - h, parts, grids, ids, count)
-        b, _ = field(x - h, y - h, z + h, parts, grids, ids, count)
-        c, _ = field(x - h, y + h, z - h, parts, grids, ids, count)
-        d, _ = field(x + h, y + h, z + h, parts, grids, ids, count)
-    else:
-        a = alone(x + h, y - h, z - h, parts, grids, part)
-        b = alone(x - h, y - h, z + h, parts, grids, part)
-        c = alone(x - h, y + h, z - h, parts, grids, part)
-        d = alone(x + h, y + h, z + h, parts, grids, part)
-    nx, ny, nz = a - b - c + d, -a - b + c + d, -a + b - c + d
+    blended, nx, ny, nz = _blended(parts, ids, count), 0.0, 0.0, 0.0
+    for i in range(4):
+        sx, sy = 1.0 if i in (0, 3) else -1.0, 1.0 if i > 1 else -1.0
+        sz = sx * sy
+        if blended:
+            d, _ = field(x + h * sx, y + h * sy, z + h * sz, parts, grids, ids, count)
+        else:
+            d = alone(x + h * sx, y + h * sy, z + h * sz, parts, grids, part)
+        nx, ny, nz = nx + sx * d, ny + sy * d, nz + sz * d
     length = sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
     return nx / length, ny / length, nz / length, length / (4.0 * h)
 

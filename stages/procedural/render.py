@@ -70,7 +70,7 @@ def _gather(seen: Array, px: float, py: float, t: float, scale: float) -> tuple[
         gap = (seen[r, c, 2] - t) / scale
         w = (1.02 - abs(v - r)) * (1.02 - abs(u - c)) / (1.0 + gap * gap)
         a, b, total = a + w * seen[r, c, 0], b + w * seen[r, c, 1], total + w
-    return (a / total, b / total) if total > 1e-6 else (1.0, 1.0)
+    return (a / total, b / total) if total > 1e-6 else (0.7, 0.5)
 
 
 @kernel
@@ -183,15 +183,9 @@ def _silhouette(
     i: int,
     j: int,
     depth: Array,
-    part: Ints,
-    normals: Array,
 ) -> float:
-    """Coverage of a pixel on the outline: half, less the ray's signed distance from the object in pixels.
-
-    Where the centre missed, writes the nearest surface point's depth, part and normal so that it can be shaded.
-    """
+    """Coverage of a pixel on the outline: half, less the ray's signed distance from the object in pixels."""
     x, y, z = ray(camera, j + 0.5, i + 0.5)
-    inside = depth[i, j] > 0.0
     t, d, k = graze(camera, x, y, z, max(start, depth[i, j]), behind, parts, grids, ids, count)
     pixel = camera[WINDOW + 2] * t
     if d < -0.7 * pixel:
@@ -199,10 +193,7 @@ def _silhouette(
     if k < 0 or d > 0.6 * pixel:
         return 0.0
     ex, ey, ez = camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z
-    nx, ny, nz, steep = gradient(ex, ey, ez, 0.5 * pixel, parts, grids, ids, count, k)
-    if not inside:
-        depth[i, j], part[i, j] = t, k
-        normals[i, j, 0], normals[i, j, 1], normals[i, j, 2] = nx, ny, nz
+    _, _, _, steep = gradient(ex, ey, ez, 0.5 * pixel, parts, grids, ids, count, k)
     return float(min(max(0.5 - d / (pixel * max(steep, 0.3)), 0.0), 1.0))
 
 
@@ -234,14 +225,26 @@ def _edge_pixel(
     if kind == 2:
         _inner_edge(camera, light, start, behind, parts, grids, ids, count, materials, seen, i, j, work, total)
         return 1.0
-    return _silhouette(camera, start, behind, parts, grids, ids, count, i, j, depth, part, normals)
+    return _silhouette(camera, start, behind, parts, grids, ids, count, i, j, depth)
 
 
 @kernel
-def _store(pixel: Bytes, total: Array, cover: float) -> None:
-    pixel[3] = int(np.rint(255.0 * cover))
-    for c in range(3):
-        pixel[c] = encode(total[c] / total[3]) if pixel[3] > 0 else 0
+def _bleed(depth: Array, rgba: Bytes) -> None:
+    """Give covered pixels whose centre missed the mean colour of their neighbours that were hit."""
+    side = depth.shape[0]
+    for i in range(side):
+        for j in range(side):
+            if depth[i, j] > 0.0 or rgba[i, j, 3] == 0:
+                continue
+            a, b, c, n = 0.0, 0.0, 0.0, 0.0
+            for r in range(max(i - 1, 0), min(i + 2, side)):
+                for k in range(max(j - 1, 0), min(j + 2, side)):
+                    if depth[r, k] > 0.0:
+                        w = 2.0 if r == i or k == j else 1.0
+                        a, b, c = a + w * rgba[r, k, 0], b + w * rgba[r, k, 1], c + w * rgba[r, k, 2]
+                        n += w
+            rgba[i, j, 0], rgba[i, j, 1] = int(np.rint(a / n)), int(np.rint(b / n))
+            rgba[i, j, 2] = int(np.rint(c / n))
 
 
 @kernel
@@ -283,8 +286,12 @@ def paint(
                     *(camera, light, starts[a, b], parts, grids, ids, count, materials, seen),
                     *(i, j, kinds[i, j], depth, part, normals, work, total),
                 )
-            if cover > 0.0 and (kinds[i, j] != 2 or total[3] == 0.0):
+            if depth[i, j] > 0.0 and (kinds[i, j] != 2 or total[3] == 0.0):
                 work[2, 0], work[2, 1], work[2, 2] = normals[i, j, 0], normals[i, j, 1], normals[i, j, 2]
                 _colour(camera, light, parts, materials, seen, j + 0.5, i + 0.5, depth[i, j], part[i, j], work)
                 total[0], total[1], total[2], total[3] = work[3, 0], work[3, 1], work[3, 2], 1.0
-            _store(rgba[i, j], total, cover)
+            rgba[i, j, 3] = int(np.rint(255.0 * cover))
+            if depth[i, j] > 0.0 and rgba[i, j, 3] > 0:
+                for c in range(3):
+                    rgba[i, j, c] = encode(total[c] / total[3])
+    _bleed(depth, rgba)

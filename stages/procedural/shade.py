@@ -161,4 +161,5 @@ _CURVE = _curve()
 @kernel
 def encode(v: float) -> int:
     """Linear light to the 8-bit value a camera would store."""
-    return int(_CURVE[int(min(sqrt(max(v, 0.0)), 2.0) * 2047.5 + 0.5)])
+    v = min(sqrt(v), 2.0) if v > 0.0 else 0.0
+    return int(_CURVE[int(v * 2047.5 + 0.5)])

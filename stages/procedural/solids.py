@@ -80,15 +80,17 @@ def drawn(u: float, v: float, grids: Array, parts: Array, k: int) -> float:
     iu, iv, n = parts[k, SIZE + 2], parts[k, SIZE + 3], int(parts[k, GRID])
     s, t = (u - parts[k, SIZE]) * iu, (v - parts[k, SIZE + 1]) * iv
     sc, tc = min(max(s, 1.0), GRID_SIDE - 2.0), min(max(t, 1.0), GRID_SIDE - 2.0)
-    if s != sc or t != tc:
-        return float(flat((s - sc) / iu, (t - tc) / iv) + parts[k, SIZE + 4])
     i, j = int(sc + 0.5), int(tc + 0.5)
     f, g = sc - i, tc - j
     a0, a1, a2 = 0.5 * (0.5 - f) ** 2, 0.75 - f * f, 0.5 * (0.5 + f) ** 2
     r0 = a0 * grids[n, j - 1, i - 1] + a1 * grids[n, j - 1, i] + a2 * grids[n, j - 1, i + 1]
     r1 = a0 * grids[n, j, i - 1] + a1 * grids[n, j, i] + a2 * grids[n, j, i + 1]
     r2 = a0 * grids[n, j + 1, i - 1] + a1 * grids[n, j + 1, i] + a2 * grids[n, j + 1, i + 1]
-    return float(0.5 * (0.5 - g) ** 2 * r0 + (0.75 - g * g) * r1 + 0.5 * (0.5 + g) ** 2 * r2)
+    d = 0.5 * (0.5 - g) ** 2 * r0 + (0.75 - g * g) * r1 + 0.5 * (0.5 + g) ** 2 * r2
+    if s == sc and t == tc:
+        return float(d)
+    # outside the grid: the drawing is on the far side of the border, at a right angle or more
+    return float(sqrt(d * d + ((s - sc) / iu) ** 2 + ((t - tc) / iv) ** 2))
 
 
 @inlined

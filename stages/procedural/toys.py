@@ -155,12 +155,10 @@ def rocket(r: Rng) -> Thing:
 
 def capsule(r: Rng) -> Thing:
     """A two-coloured capsule, lying."""
-    w = between(r, 0.32, 0.42)
+    w, half = between(r, 0.32, 0.42), between(r, 0.45, 0.65)
     parts = [
-        Part(lay.PILL, (w, w, 0.6), (0.0, w, 0.0), (0.0, 0.0, 90.0)),
-        Part(lay.PILL, (w * 1.05, w * 1.05, 0.35), (0.3, w, 0.0), (0.0, 0.0, 90.0), mat=1),
-        Part(lay.BOX, (0.3, 1.0, 1.0, 0.0), (-0.32, w, 0.0), mat=0, op=lay.CARVE),
-        Part(lay.PILL, (w, w, 0.6), (0.0, w, 0.0), (0.0, 0.0, 90.0)),
+        Part(lay.PILL, (w, w, half), (0.0, w, 0.0), (0.0, 0.0, 90.0)),
+        Part(lay.PILL, (w * 1.05, w * 1.05, half / 2), (half / 2, w, 0.0), (0.0, 0.0, 90.0), mat=1),
     ]
     return Thing(parts, [plastic(r), plastic(r)], "two-coloured capsule", tumbles=True)
 

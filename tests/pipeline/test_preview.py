@@ -152,6 +152,14 @@ def test_shard_cut_short_is_named(small_build: Path, copy_of: Callable[[Path], P
         read_sample(out, row)
 
 
+def test_unfinished_build_is_refused(small_build: Path, copy_of: Callable[[Path], Path]) -> None:
+    out = copy_of(small_build)
+    (out / "index.json").unlink()
+    with pytest.raises(ShardError, match=r"this build is not finished: .*index\.json is missing"):
+        write_preview(out)
+    assert not (out / "preview.png").exists()
+
+
 def test_small_pictures_are_enlarged_without_new_tones() -> None:
     pixels = np.random.default_rng(1).integers(50, 200, (16, 16, 3), np.uint8)
     large = shrink(pixels, 64)

@@ -233,3 +233,18 @@ def test_a_wrong_checksum_names_the_chunk():
     data[50] ^= 1
     with pytest.raises(ValueError, match="PNG: checksum of chunk b'IDAT' at byte 33 does not match"):
         decode_png(bytes(data))
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (33, 47, 3), (64, 31, 4), (200, 300, 3)])
+def test_bytes_are_those_of_the_standard_library_too(shape):
+    # zlib's own deflate, another implementation: run-length matches leave an encoder nothing to choose.
+    noise = np.random.default_rng(5).integers(0, 256, shape, dtype=np.uint8)
+    for pixels in (noise, np.zeros(shape, np.uint8), noise // 64):
+        data = encode_png(pixels)
+        start = data.index(b"IDAT") + 4
+        (size,) = struct.unpack(">I", data[start - 8 : start - 4])
+        rows = pixels.reshape(shape[0], -1)
+        up = np.concatenate([rows[:1], rows[1:] - rows[:-1]])
+        filtered = np.concatenate([np.full((shape[0], 1), 2, np.uint8), up], axis=1).tobytes()
+        stream = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
+        assert data[start : start + size] == stream.compress(filtered) + stream.flush()
