@@ -155,6 +155,9 @@ def _check_splits(manifest: Manifest, assets: Sequence[Asset]) -> None:
             kinds = {False: grounded < 1, True: grounded > 0}
             if wanted and not all(pools.targets(origin == "real", g) for g, asked in kinds.items() if asked):
                 missing.append(f"{origin} foreground{' that stands whole on the ground' if grounded > 0 else ''}")
+        whole = [a for a in pools.foregrounds if not a.cut]
+        if manifest.objects.share("1") < 1 and len(whole) < 2:
+            missing.append("second whole foreground to stand beside the target")
         if missing:
             raise AssetError(
                 f"split '{split}' has no {' and no '.join(missing)}: there are too few for "

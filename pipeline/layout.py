@@ -16,13 +16,16 @@ _PICKS = 12  # draws of an asset before the layout is given up
 
 
 class Layout:
-    """One attempt at placing a scene. After `draw`, `plate` and `occlusion` complete its objects."""
+    """One attempt at placing a scene. After `draw`, `plate` and `occlusion` complete its objects.
+
+    `strict` puts only things of like size together; a split with few assets may have to do without.
+    """
 
     plate: Plate
     occlusion: Occlusion | None = None
 
-    def __init__(self, m: Manifest, pools: Pools, rng: np.random.Generator, scene: Scene) -> None:
-        self._m, self._rng, self._pools, self._scene = m, rng, pools, scene
+    def __init__(self, m: Manifest, pools: Pools, rng: np.random.Generator, scene: Scene, strict: bool) -> None:
+        self._m, self._rng, self._pools, self._scene, self._strict = m, rng, pools, scene, strict
         self._target = pools.target(rng, scene)
         self._grounded = self._target.support == "ground"
         self._photo = photo = pools.background(rng, self._target)
@@ -45,7 +48,10 @@ class Layout:
                 return found
             placed.append(occluder := found)
         for _ in range(self._scene.num_objects - len(placed)):
-            placed.append(self._place_beside(target))
+            beside = self._place_beside(target)
+            if isinstance(beside, Rejected):
+                return beside
+            placed.append(beside)
         placed.sort(key=lambda p: ("behind", "target", "front").index(p.role) * 1e6 + p.y)
         if occluder is not None:
             self.occlusion = self._slide(placed.index(occluder), self._scene.visible)
@@ -69,10 +75,9 @@ class Layout:
         hidden = (1 - visible) * self._target.area_px * target.scale**2
         down = rng.uniform(0.01, 0.10) * m.size if self._grounded else 0.0
         for _ in range(_PICKS):
-            # A cut one would slide off the border that hides its false edge.
-            asset = self._pools.companion(rng, self._target, self._photo, whole=True)
+            asset = self._companion()
             if asset is None:
-                break
+                return Rejected("no_companion", f"nothing of like size goes with {self._target.id}")
             turn = self._rotation(asset)
             least = math.sqrt(hidden * 1.7 / asset.area_px)
             scale = max(least, self._scale_beside(asset, target, target.y + down))
@@ -81,13 +86,13 @@ class Layout:
                 return self._placement(asset, "front", scale, turn, footing)
         return Rejected("no_occluder", f"none of {_PICKS} drawn can hide {1 - visible:.2f} of {self._target.id}")
 
-    def _place_beside(self, target: Placement) -> Placement:
-        draw = self._pools.companion
-        asset = (
-            draw(self._rng, self._target, self._photo, whole=True)
-            or draw(self._rng, self._target, self._photo)
-            or self._target
-        )
+    def _companion(self) -> Asset | None:
+        return self._pools.companion(self._rng, self._target, self._photo, self._strict)
+
+    def _place_beside(self, target: Placement) -> Placement | Rejected:
+        asset = self._companion()
+        if asset is None:
+            return Rejected("no_companion", f"nothing of like size goes with {self._target.id}")
         turn = self._rotation(asset)
         box = geometry.box_size(asset.width, asset.height, self._scale_beside(asset, target, target.y), turn)
         footing = self._footing(asset, box)

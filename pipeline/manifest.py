@@ -139,7 +139,7 @@ class Objects(Frozen):
 
     counts: dict[Literal["1", "2", "3"], Weight] = {"1": 0.3, "2": 0.45, "3": 0.25}
     real_fraction: Share = 0.5
-    air_fraction: Share = 0.4  # of scenes without a shadow: the target flies, where such assets exist
+    air_fraction: Share = 0.25  # of scenes without a shadow: the target flies, where such assets exist
     area_median: float = Field(0.10, gt=0, le=0.9)
     area_sigma: float = Field(0.5, ge=0, le=2)
     area_bounds: _range(0.0, 1.0) = (0.02, 0.45)  # type: ignore[valid-type]

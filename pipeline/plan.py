@@ -14,6 +14,8 @@ from pipeline.scene import Scene, draw_scene
 from stages.rng import generator
 from stages.types import Recipe, Rejected
 
+_STRICT = 10  # attempts that insist on things of like size
+
 
 class Planner:
     """Plans the samples of one split. Cheap to pickle: asset rows, no pixels."""
@@ -31,11 +33,11 @@ class Planner:
         """The recipe for sample `index`; another `attempt` lays the same scene out anew.
 
         Returns:
-            A `Recipe`, or `Rejected` with reason `asset_too_small` or `no_occluder`.
+            A `Recipe`, or `Rejected` with reason `asset_too_small`, `no_companion` or `no_occluder`.
         """
         scene = self.scene(index)
         rng = generator(self.manifest.seed, f"{self.split}/layout", index, attempt)
-        layout = Layout(self.manifest, self.pools, rng, scene)
+        layout = Layout(self.manifest, self.pools, rng, scene, strict=attempt < _STRICT)
         objects = layout.draw()
         if isinstance(objects, Rejected):
             return objects

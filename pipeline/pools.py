@@ -44,31 +44,37 @@ class Pools:
         pool = self._ground if target.support == "ground" else self.backgrounds
         return draw(rng, pool, lambda b: fits(b, target))
 
-    def companion(self, rng: np.random.Generator, target: Asset, photo: Asset, whole: bool = False) -> Asset | None:
-        """Another thing of like size that stands or flies as the target does; None if `whole` leaves none."""
-        pool = self._support[target.support]
+    def companion(self, rng: np.random.Generator, target: Asset, photo: Asset, strict: bool) -> Asset | None:
+        """Another whole thing that stands or flies as the target does; if `strict`, of like size; None if none is.
+
+        A thing that its photograph's edge cut would show that edge wherever it does not touch the border.
+        """
         own = target.long_side_m
 
         def near(a: Asset) -> bool:
             return not own or not a.long_side_m or max(own / a.long_side_m, a.long_side_m / own) <= _NEAR_SIZE
 
         def usable(a: Asset) -> bool:
-            return a.id != target.id and not (whole and a.cut)
+            return a.id != target.id and not a.cut
 
-        found = draw(rng, pool, lambda a: usable(a) and near(a) and fits(photo, a))
-        if not usable(found):
-            found = draw(rng, self.foregrounds, usable)
-        return found if usable(found) else None
+        if strict:
+            return find(rng, self._support[target.support], lambda a: usable(a) and near(a) and fits(photo, a))
+        return find(rng, self._support[target.support], usable) or find(rng, self.foregrounds, usable)
 
 
-def draw(rng: np.random.Generator, pool: Sequence[Asset], ok: Callable[[Asset], bool]) -> Asset:
-    """One of those that are `ok`, all alike; one of all where none is."""
-    for _ in range(_TRIES):
+def find(rng: np.random.Generator, pool: Sequence[Asset], ok: Callable[[Asset], bool]) -> Asset | None:
+    """One of those that are `ok`, all alike; None where none is."""
+    for _ in range(_TRIES if pool else 0):
         asset = pool[int(rng.integers(len(pool)))]
         if ok(asset):
             return asset
-    rest = [a for a in pool if ok(a)] or pool
-    return rest[int(rng.integers(len(rest)))]
+    rest = [a for a in pool if ok(a)]
+    return rest[int(rng.integers(len(rest)))] if rest else None
+
+
+def draw(rng: np.random.Generator, pool: Sequence[Asset], ok: Callable[[Asset], bool]) -> Asset:
+    """As `find`; one of all where none is `ok`."""
+    return find(rng, pool, ok) or pool[int(rng.integers(len(pool)))]
 
 
 def reach(asset: Asset, m: Manifest) -> float:

@@ -207,7 +207,11 @@ def _judged(task: Task, a: Asset) -> Asset | Rejected:
         ("thin_coverage", a.coverage < q.min_coverage, f"{a.coverage:.3f} of its box"),
         ("too_soft", a.soft_share > q.max_soft_share, f"{a.soft_share:.2f} semi-transparent"),
         ("fragmented", a.main_component < q.min_main_component, f"main part {a.main_component:.2f}"),
-        ("flat_drawing", a.flatness > q.max_flatness, f"{a.flatness:.2f} of neighbours are equal"),
+        (
+            "flat_drawing",
+            a.origin == "real" and a.flatness > q.max_flatness,
+            f"{a.flatness:.2f} of neighbours are equal",
+        ),
         ("cut_on_opposite_sides", {"l", "r"} <= set(a.cut) or {"t", "b"} <= set(a.cut), f"cut at {a.cut}"),
     )
     for reason, failed, detail in checks:

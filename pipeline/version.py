@@ -34,7 +34,7 @@ def _closure(module: str) -> set[str]:
 
 def _imports(module: str) -> list[str]:
     names: list[str] = []
-    for node in ast.walk(ast.parse(_file(module).read_text())):
+    for node in ast.walk(ast.parse(_file(module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -95,8 +95,17 @@ def slab(
     return Part(lay.SLAB, (*geometry, half, rim, reach, 0.0, 0.0), at, turn, mat, ring=ring, drawing=grid)
 
 
+def inside(outer: Points, wall: float, floor: float) -> Points:
+    """The inner side of a wall of even thickness, from the floor up: thicker across where the outside is flatter."""
+    p = np.array(outer, np.float64)
+    du, dv = np.gradient(p[:, 0]), np.gradient(p[:, 1])
+    across = wall / np.maximum(np.abs(dv) / np.maximum(np.hypot(du, dv), 1e-9), 0.25)
+    kept = p[:, 1] > floor
+    return [(max(float(u), 0.0), float(v)) for u, v in zip(p[kept, 0] - across[kept], p[kept, 1], strict=True)]
+
+
 def vessel(outer: Points, wall: float, floor: float) -> Points:
     """The outline of a hollow vessel from its outside (foot to lip): over the lip and down the inside."""
-    inner = [(max(a - wall, 0.0), b) for a, b in reversed(outer) if b > floor]
+    inner = inside(outer, wall, floor)[::-1]
     lip = (outer[-1][0] - wall / 2, outer[-1][1] + wall / 2)
-    return [(0.0, outer[0][1]), *outer, lip, *inner, (max(inner[-1][0] * 0.8, 0.0), floor), (0.0, floor)]
+    return [(0.0, outer[0][1]), *outer, lip, *inner, (inner[-1][0] * 0.8, floor), (0.0, floor)]

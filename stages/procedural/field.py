@@ -125,10 +125,15 @@ def _part(x: float, y: float, z: float, parts: Array, j: int, grids: Array) -> f
     else:
         d = _rich(kind, u, v, w, parts, j, grids)
     amp = parts[j, AMP]
-    if amp > 0.0 and d < 1.4 * amp:
-        d += amp * _displaced(int(parts[j, DISP]), u, v, w, parts[j, FREQ])
-    elif amp > 0.0:
-        d -= amp
+    if amp > 0.0:
+        # far off, a bound; where parts blend, the change to it must be gradual or it would show as a crack
+        kind = int(parts[j, DISP])
+        share = 1.0 if d < 1.4 * amp else 0.0
+        if kind > 3:
+            share = min(max(1.7 - 0.5 * d / amp, 0.0), 1.0)
+        if share > 0.0:
+            share *= _displaced(kind & 3, u, v, w, parts[j, FREQ]) + 0.8
+        d += amp * (share - 0.8)
     return float(d * parts[j, SCALE])
 
 

@@ -22,7 +22,7 @@ def snowman(r: Rng) -> Thing:
         Part(lay.CONE, (0.06, 0.01, 0.17, 0.01), (0.0, y2, top + 0.12), (90.0, 0.0, 0.0), mat=1),
         ball(top * 0.38, y2 + top * 0.32, top * 0.86, 0.042, mat=2, mirror=1),
         *[ball(0.0, y1 + dy, (mid**2 - dy**2) ** 0.5 - 0.0, 0.045, mat=2) for dy in (-0.15, 0.02, 0.19)],
-        Part(lay.TORUS, (top * 0.82, 0.085, np.pi), (0.0, y2 - top * 0.72, 0.0), (90.0, 0.0, 0.0), mat=3),
+        Part(lay.TORUS, (top * 0.95, 0.09, np.pi), (0.0, y2 - top * 0.72, 0.0), (90.0, 0.0, 0.0), mat=3),
         Part(
             lay.TUBE,
             (

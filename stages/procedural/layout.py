@@ -18,7 +18,7 @@ SUPER, COIL, NGON, TUBE, KNOT = range(8, 13)
 # how a part joins what came before it
 UNION, CARVE, KEEP = range(3)
 
-# displacement kinds
+# displacement kinds; plus 4 in an object with blended parts
 D_NOISE, D_FLUTES, D_RIDGES, D_BUMPS = range(4)
 
 # part row

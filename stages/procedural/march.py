@@ -120,8 +120,10 @@ def hit(
     grids: Array,
     ids: Ints,
     count: int,
-) -> tuple[float, int]:
-    """First depth from `start` at which the surface is within a small part of a pixel, and the part; (-1, -1): none.
+) -> tuple[float, float, int]:
+    """First depth from `start` within a small part of a pixel of the surface, the distance left and the part.
+
+    Depth -1: none.
 
     Near the surface the step is that of the secant, as the field is almost linear there. Past depth `behind`, a ray
     two pixels clear of the object is taken for a miss.
@@ -132,14 +134,14 @@ def hit(
     for _ in range(90):
         d, best = field(camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z, parts, grids, ids, count)
         if d < 0.06 * pixel * t:
-            return t + d, best
+            return t, d, best
         stride = d
         if d < 4.0 * pixel * t and last - d > 0.25 * step:
             stride = d * step / (last - d)
         t, last, step = t + stride, d, stride
         if t > far or (t > behind and d > 2.0 * pixel * t):
-            return -1.0, -1
-    return -1.0, -1
+            return -1.0, 0.0, -1
+    return -1.0, 0.0, -1
 
 
 @kernel
@@ -178,23 +180,22 @@ def _blended(parts: Array, ids: Ints, count: int) -> bool:
 
 @kernel
 def gradient(
-    x: float, y: float, z: float, h: float, parts: Array, grids: Array, ids: Ints, count: int, part: int
+    x: float, y: float, z: float, d: float, h: float, parts: Array, grids: Array, ids: Ints, count: int, part: int
 ) -> tuple[float, float, float, float]:
-    """Unit outward normal by differences over a tetrahedron of half size h, and the length of the gradient.
+    """Unit outward normal by differences of step h from the known distance d, and the length of the gradient.
 
     `part` is whose surface is there: the only one to ask where no two blend.
     """
     blended, nx, ny, nz = _blended(parts, ids, count), 0.0, 0.0, 0.0
-    for i in range(4):
-        sx, sy = 1.0 if i in (0, 3) else -1.0, 1.0 if i > 1 else -1.0
-        sz = sx * sy
+    for i in range(3):
+        ex, ey, ez = x + (h if i == 0 else 0.0), y + (h if i == 1 else 0.0), z + (h if i == 2 else 0.0)
         if blended:
-            d, _ = field(x + h * sx, y + h * sy, z + h * sz, parts, grids, ids, count)
+            e, _ = field(ex, ey, ez, parts, grids, ids, count)
         else:
-            d = alone(x + h * sx, y + h * sy, z + h * sz, parts, grids, part)
-        nx, ny, nz = nx + sx * d, ny + sy * d, nz + sz * d
+            e = alone(ex, ey, ez, parts, grids, part)
+        nx, ny, nz = (e - d if i == 0 else nx), (e - d if i == 1 else ny), (e - d if i == 2 else nz)
     length = sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
-    return nx / length, ny / length, nz / length, length / (4.0 * h)
+    return nx / length, ny / length, nz / length, length / h
 
 
 @kernel

@@ -85,6 +85,7 @@ def rock(r: Rng) -> Thing:
     a0 = grain.colours[0]
     look = grain._replace(rough=0.9, bump=0.3, bump_frequency=9.0, words=("rough", "", ""))
     if r.random() < 0.35:
+        a0 = colour(r, "stone", "grey")
         look = look._replace(
             pattern=lay.PATINA,
             frequency=1.5,

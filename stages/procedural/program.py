@@ -220,6 +220,8 @@ def compile_thing(thing: Thing) -> Program:
     grids = np.stack(drawings) if drawings else np.zeros((1, lay.GRID_SIDE, lay.GRID_SIDE))
     place = np.cumsum([p.drawing is not None for p in thing.parts]) - 1
     rows = np.stack([_row(p, int(max(g, 0))) for p, g in zip(thing.parts, place, strict=True)])
+    if rows[:, lay.BLEND].any():
+        rows[:, lay.DISP] += 4.0
     slack = 0.5 * float(rows[:, lay.BLEND].max())
     spheres = [(*c, row[lay.RADIUS] + slack, i) for i, row in enumerate(rows) for c in _copies(row)]
     solid = np.array([s for s in spheres if rows[int(s[4]), lay.OP] == lay.UNION])

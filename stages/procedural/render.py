@@ -159,11 +159,11 @@ def _inner_edge(
     for s in range(4):
         px, py = j + _ROOKS[s, 0], i + _ROOKS[s, 1]
         x, y, z = ray(camera, px, py)
-        t, k = hit(camera, x, y, z, start, behind, parts, grids, ids, count)
+        t, d, k = hit(camera, x, y, z, start, behind, parts, grids, ids, count)
         if t < 0.0:
             continue
         ex, ey, ez = camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z
-        nx, ny, nz, _ = gradient(ex, ey, ez, 0.5 * pixel * t, parts, grids, ids, count, k)
+        nx, ny, nz, _ = gradient(ex, ey, ez, d, 0.5 * pixel * t, parts, grids, ids, count, k)
         work[2, 0], work[2, 1], work[2, 2] = nx, ny, nz
         _colour(camera, light, parts, materials, seen, px, py, t, k, work)
         total[3] += 1.0
@@ -193,7 +193,7 @@ def _silhouette(
     if k < 0 or d > 0.6 * pixel:
         return 0.0
     ex, ey, ez = camera[EYE] + t * x, camera[EYE + 1] + t * y, camera[EYE + 2] + t * z
-    _, _, _, steep = gradient(ex, ey, ez, 0.5 * pixel, parts, grids, ids, count, k)
+    _, _, _, steep = gradient(ex, ey, ez, d, 0.5 * pixel, parts, grids, ids, count, k)
     return float(min(max(0.5 - d / (pixel * max(steep, 0.3)), 0.0), 1.0))
 
 
@@ -226,6 +226,14 @@ def _edge_pixel(
         _inner_edge(camera, light, start, behind, parts, grids, ids, count, materials, seen, i, j, work, total)
         return 1.0
     return _silhouette(camera, start, behind, parts, grids, ids, count, i, j, depth)
+
+
+@inlined
+def _store(rgba: Bytes, i: int, j: int, total: Array, cover: float, coloured: bool) -> None:
+    rgba[i, j, 3] = int(np.rint(255.0 * cover))
+    if coloured and rgba[i, j, 3] > 0:
+        for c in range(3):
+            rgba[i, j, c] = encode(total[c] / total[3])
 
 
 @kernel
@@ -269,16 +277,17 @@ def paint(
 ) -> None:
     """Colour and coverage of every pixel into rgba (side, side, 4) uint8: straight sRGB, RGB 0 where alpha 0.
 
-    rgba starts as zeros; work (4, 9), total (6,) and kinds (side, side) are scratch: kernels allocate nothing.
+    rgba and kinds (side, side) start as zeros; work (4, 9) and total (6,) are scratch: kernels allocate nothing.
     """
     side, pixel = rgba.shape[0], camera[WINDOW + 2]
     for i in range(side):
         for j in range(side):
-            kinds[i, j] = _edge_kind(depth, part, normals, parts, i, j, pixel, total)
+            if starts[i // tile, j // tile] >= 0.0:
+                kinds[i, j] = _edge_kind(depth, part, normals, parts, i, j, pixel, total)
     for i in range(side):
         for j in range(side):
             a, b = i // tile, j // tile
-            if kinds[i, j] == 0 or starts[a, b] < 0.0:
+            if kinds[i, j] == 0:
                 continue
             ids, count, cover = tile_ids[a, b], counts[a, b], 1.0
             if kinds[i, j] > 1:
@@ -290,8 +299,5 @@ def paint(
                 work[2, 0], work[2, 1], work[2, 2] = normals[i, j, 0], normals[i, j, 1], normals[i, j, 2]
                 _colour(camera, light, parts, materials, seen, j + 0.5, i + 0.5, depth[i, j], part[i, j], work)
                 total[0], total[1], total[2], total[3] = work[3, 0], work[3, 1], work[3, 2], 1.0
-            rgba[i, j, 3] = int(np.rint(255.0 * cover))
-            if depth[i, j] > 0.0 and rgba[i, j, 3] > 0:
-                for c in range(3):
-                    rgba[i, j, c] = encode(total[c] / total[3])
+            _store(rgba, i, j, total, cover, depth[i, j] > 0.0)
     _bleed(depth, rgba)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from stages.procedural import layout as lay
-from stages.procedural.drawing import lathe, smooth, vessel
+from stages.procedural.drawing import inside, lathe, smooth, vessel
 from stages.procedural.program import Part, Thing
 from stages.procedural.stuff import Rng, anything, between, flat, metal, painted, plastic, wood
 
@@ -23,9 +23,10 @@ def vase(r: Rng) -> Thing:
     parts = [lathe(vessel(outer, 0.06, 0.12))]
     if r.random() < 0.35:
         y, size = high * 0.72, between(r, 0.2, 0.3)
-        parts.append(Part(lay.TORUS, (size, 0.055, np.pi), (neck + 0.12, y, 0.0), k=0.06, mirror=1))
-        inner = smooth([(0.0, 0.15), (belly - 0.1, high * waist), (neck - 0.07, high * 0.82), (lip - 0.07, high + 0.1)])
-        parts.append(lathe([*inner, (0.0, high + 0.1)], mat=0, op=lay.CARVE))
+        body = float(np.interp(y, [b for _, b in outer], [a for a, _ in outer]))
+        parts.append(Part(lay.TORUS, (size, 0.055, np.pi), (body + 0.04, y, 0.0), k=0.06, mirror=1))
+        inner = inside(outer, 0.06, 0.15)
+        parts.append(lathe([(0.0, 0.15), *inner, (inner[-1][0], high + 0.1), (0.0, high + 0.1)], op=lay.CARVE))
     return Thing(parts, [anything(r) if r.random() < 0.3 else painted(r)], "vase")
 
 
@@ -123,7 +124,7 @@ def goblet(r: Rng) -> Thing:
             (cup * 0.92, high),
         ]
     )
-    return Thing([lathe(vessel(outer, 0.05, y + 0.1))], [metal(r) if r.random() < 0.6 else anything(r)], "goblet")
+    return Thing([lathe(vessel(outer, 0.06, y + 0.2))], [metal(r) if r.random() < 0.6 else anything(r)], "goblet")
 
 
 def barrel(r: Rng) -> Thing:

@@ -274,6 +274,12 @@ def _one_level(d: Damage) -> None:
     d.paint(d.names()[0], "composite", composite)
 
 
+def _one_level_in_target(d: Damage) -> None:
+    composite, alpha = d.pixels(d.names()[0], "composite"), d.pixels(d.names()[0], "foreground")[..., 3]
+    composite[(*np.unravel_index(alpha.argmax(), alpha.shape), 2)] ^= 2
+    d.paint(d.names()[0], "composite", composite)
+
+
 def _wrong_area(d: Damage) -> None:
     d.tell(d.names()[0], area_fraction=d.meta(d.names()[0])["area_fraction"] + 1e-9)
 
@@ -351,6 +357,11 @@ DAMAGES: list[tuple[str, Callable[[Damage], None], str]] = [
     ("layer_presence", _ghost_occluder, "occluder.png is not empty, layers in front: False"),
     ("layer_presence", _ghost_shadow, "shadow.png is not empty, but the target throws no shadow"),
     ("recomposition", _one_level, "train_000000000 composite.png differs from its layers in 1 pixels, by up to 1"),
+    (
+        "recomposition",
+        _one_level_in_target,
+        "train_000000000 composite.png differs from its layers in 1 pixels, by up to 2",
+    ),
     ("fractions", _wrong_area, "train_000000000 area_fraction is"),
     ("fractions", _wrong_visible, "visible_fraction is"),
     ("asked_occlusion", _unmet_wish, "within 0.03"),
