@@ -27,6 +27,8 @@ from pipeline.schema import SampleMeta
 from pipeline.shards import ShardError, sample_key, shard_name, sweep, write_shard
 from pipeline.version import code_version, differences, digest, library_versions
 
+_FOLDERS = ("data", "meta", ".build")
+
 
 class ShardTask(NamedTuple):
     """One shard: samples [start, stop) of a split. Small; everything else is read from `out` and `cache`."""
@@ -131,23 +133,26 @@ def build(
 
     Raises:
         ManifestError, AssetError: see `collect`; nothing in `out` is touched.
-        ShardError: `out` holds another build, or another process is building there.
+        ShardError: `out` cannot be written, holds another build, or another process is building there.
     """
     clock = _Clock()
     collected = collect(manifest, base, cache, workers, address, to)
     clock.lap("fetch and prepare")
-    for folder in ("data", "meta", ".build"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
+    with _writing(out):
+        for name in _FOLDERS:
+            (out / name).mkdir(parents=True, exist_ok=True)
     with _only_one(out):
-        sweep(out / "data")
-        sweep(out / ".build")
-        fingerprint = _claim(manifest, collected, out)
+        with _writing(out):
+            for folder in (out, *(out / name for name in _FOLDERS)):
+                sweep(folder)
+            fingerprint = _claim(manifest, collected, out)
         tasks = shard_tasks(manifest, out, cache, fingerprint)
         todo = [t for t in tasks if not is_finished(t)]
         rejects, failed = _run(todo, len(tasks) - len(todo), workers, address, to)
         clock.lap("build")
         if not failed:
-            index.finish(manifest, out, fingerprint, [marker(t) for t in tasks])
+            with _writing(out):
+                index.finish(manifest, out, fingerprint, [marker(t) for t in tasks])
             clock.lap("index")
     built = sum(t.stop - t.start for t in todo)
     return Summary(manifest.samples, built, clock.seconds, rejects, collected, failed)
@@ -203,6 +208,14 @@ def _record(manifest: Manifest, collected: Collected) -> dict[str, Any]:
     rejected = [d._asdict() for d in collected.dropped]
     fingerprint = digest(orjson.dumps(identity))
     return {"fingerprint": fingerprint, "identity": identity, "manifest": plain, "rejected_assets": rejected}
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ShardError(f"{out}: cannot be written: {error.strerror or error}") from None
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The licence gate: an allow-list of SPDX expressions."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -22,6 +23,16 @@ def allowed(expression: str, allow: Sequence[str]) -> bool:
     """Whether the terms of `expression` can be met with licences of `allow` (OR: any part, AND: every part)."""
     permitted = {_parse(entry) for entry in allow}
     return _meets(_parse(expression), permitted)
+
+
+def bracketed(expression: str) -> str:
+    """The expression as it must stand inside an AND, which binds tighter than OR."""
+    return f"({expression})" if re.search(r"\bOR\b", expression, re.IGNORECASE) else expression
+
+
+def together(expressions: Iterable[str]) -> str:
+    """The licence of a work made of works under these: all of them, each once, in alphabetical order."""
+    return " AND ".join(sorted({bracketed(e) for e in expressions}))
 
 
 def _meets(node: Any, permitted: set[Any]) -> bool:

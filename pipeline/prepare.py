@@ -6,23 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
-import numpy as np
 import orjson
 
 from pipeline.assets import Asset, Store, write_atomic
 from pipeline.manifest import QualityKnobs, Rule, Source
+from pipeline.measure import Measured, measure_cutout, measure_file
 from pipeline.sources import FetchedFile, matches
 from pipeline.version import code_version, library_versions
 from stages.codec import encode_png
-from stages.decode import DecodeError, decode_image
-from stages.dedupe import perceptual_hash
 from stages.place import has_ground
-from stages.quality import defringe, measure, trim
-from stages.types import U8, Rejected
-
-_CUT_RUN = 0.3  # an opaque run along this share of an edge: the photograph's edge cut the object
-_MAX_PIXELS = 100_000_000
+from stages.types import Rejected
 
 
 class Task(NamedTuple):
@@ -59,7 +52,9 @@ def _file_asset(task: Task, file: FetchedFile, asset_id: str) -> Asset | Rejecte
     data = file.path.read_bytes()
     facts = facts_of(source.rules, file.relative)
     entry = task.cache / "prepared" / f"{_cache_key(task, data)}.json"
-    stored = _cached(task, entry) or _remember(entry, _measured(task, data, asset_id))
+    stored = _cached(task, entry) or _remember(
+        entry, _kept(task, measure_file(data, asset_id, source.role, task.canvas))
+    )
     if "rejected" in stored:
         return Rejected(*stored["rejected"])
     return _judged(task, _described(source, file, facts, asset_id, stored))
@@ -82,62 +77,16 @@ def _remember(entry: Path, result: dict[str, object] | Rejected) -> dict[str, An
 
 
 def _cache_key(task: Task, data: bytes) -> str:
-    parts = (task.source.role, str(task.canvas), code_version("pipeline.prepare"), str(library_versions()))
+    parts = (task.source.role, str(task.canvas), code_version("pipeline.measure"), str(library_versions()))
     return hashlib.sha256(hashlib.sha256(data).digest() + "\0".join(parts).encode()).hexdigest()
 
 
-def _measured(task: Task, data: bytes, name: str) -> dict[str, object] | Rejected:
-    try:
-        if task.source.role == "background":
-            return _background(task, decode_image(data, name=name, max_pixels=_MAX_PIXELS, want="rgb"))
-        return _foreground(task, decode_image(data, name=name, max_pixels=_MAX_PIXELS, want="rgba"))
-    except DecodeError as error:
-        return Rejected(error.reason, str(error))
-
-
-def _background(task: Task, rgb: U8) -> dict[str, object]:
-    rgb = _shrink(rgb, 2 * task.canvas / min(rgb.shape[:2]))
-    return {"cut": "", "area_px": float(rgb.shape[0] * rgb.shape[1]), **_stored(task, rgb)}
-
-
-def _foreground(task: Task, rgba: U8) -> dict[str, object] | Rejected:
-    if not rgba[..., 3].any():
-        return Rejected("transparent", "alpha is 0 everywhere")
-    # Where an opaque run lies along the file's own border, the photograph ended there. Measured before trimming.
-    quality = measure(rgba)
-    runs = {"l": quality.cut_left, "t": quality.cut_top, "r": quality.cut_right, "b": quality.cut_bottom}
-    trimmed = defringe(trim(rgba)[0])
-    small = _shrink(trimmed, 1.25 * task.canvas / max(trimmed.shape[:2]))
-    return {
-        "cut": "".join(side for side, run in runs.items() if run > _CUT_RUN),
-        "area_px": float(small[..., 3].sum(dtype=np.int64)) / 255,
-        "coverage": float(quality.alpha_coverage),
-        "soft_share": float(quality.soft_share),
-        "main_component": float(quality.main_component),
-        "flatness": float(quality.flatness),
-        **_stored(task, small),
-    }
-
-
-def _stored(task: Task, pixels: U8) -> dict[str, object]:
-    return {
-        "sha256": Store(task.cache / "objects").put(encode_png(pixels)),
-        "height": pixels.shape[0],
-        "width": pixels.shape[1],
-        "phash": f"{perceptual_hash(pixels):016x}",
-    }
-
-
-def _shrink(pixels: U8, factor: float) -> U8:
-    """Area-average to `factor` of the size; colour premultiplied. Never enlarges."""
-    if factor >= 1:
-        return np.ascontiguousarray(pixels)
-    size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
-    if pixels.shape[2] == 3:
-        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
-    from stages.geometry import warp_object
-
-    return warp_object(pixels, factor, 0.0, False)[0]
+def _kept(task: Task, measured: Measured | Rejected) -> dict[str, object] | Rejected:
+    """Put the pixels into the store; their hash goes with the facts."""
+    if isinstance(measured, Rejected):
+        return measured
+    digest = Store(task.cache / "objects").put(encode_png(measured.pixels))
+    return measured.facts | {"sha256": digest}
 
 
 def facts_of(rules: Sequence[Rule], relative: str) -> dict[str, object]:
@@ -223,18 +172,23 @@ def _judged(task: Task, a: Asset) -> Asset | Rejected:
 def _generated_asset(task: Task, index: int) -> Asset | Dropped:
     source = task.source
     asset_id = f"{source.name}:{index:06d}"
-    parts = (*map(str, (source.seed, index, source.size, task.canvas, library_versions())), code_version(__name__))
-    entry = task.cache / "prepared" / f"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()}.json"
+    entry = task.cache / "prepared" / f"{_generated_key(task, index)}.json"
     stored = _cached(task, entry) or _remember(entry, _generated(task, index))
     file = FetchedFile(entry, f"{index:06d}", f"procedural:{source.seed}/{index}")
     asset = _judged(task, _described(source, file, {"whole": True}, asset_id, stored))
     return asset if isinstance(asset, Asset) else Dropped(asset_id, asset.reason, asset.detail)
 
 
+def _generated_key(task: Task, index: int) -> str:
+    code = (code_version("stages.generate"), code_version("pipeline.measure"))
+    parts = (task.source.seed, index, task.source.size, task.canvas, library_versions(), *code)
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+
+
 def _generated(task: Task, index: int) -> dict[str, object]:
     from stages.generate import procedural
 
     made = procedural(task.source.seed, index, task.source.size)
-    row = _foreground(task, made.rgba)
+    row = _kept(task, measure_cutout(made.rgba, task.canvas))
     assert not isinstance(row, Rejected), f"{task.source.name} {index}: the generator made an empty object"
     return row | {"caption": made.caption, "light_x": float(made.light[0])}

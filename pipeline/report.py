@@ -9,6 +9,7 @@ from rich.table import Table
 
 from pipeline.build import split_sizes
 from pipeline.facts import Column, Facts, read_facts, require_finished
+from pipeline.licenses import bracketed
 from pipeline.manifest import Manifest
 
 _CROPPED = 0.05  # a box that leaves the frame by less has only its soft rim outside
@@ -125,7 +126,8 @@ def pools(facts: Facts) -> dict[str, list[str]]:
 
 
 def _holding(facts: Facts, name: str) -> int:
-    return sum(n for text, n in facts.licenses.items() if name in text.split(" AND "))
+    parts = set(bracketed(name).split(" AND "))
+    return sum(n for text, n in facts.licenses.items() if parts <= set(text.split(" AND ")))
 
 
 def percent(share: float) -> str:

@@ -45,9 +45,7 @@ def run_tasks(
     return _on_ray(function, tasks, workers, address)
 
 
-def _serial(
-    function: Callable[[Task], Result], tasks: Sequence[Task]
-) -> Iterator[tuple[int, Result | Failure]]:
+def _serial(function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Result | Failure]]:
     for place, task in enumerate(tasks):
         yield place, _guarded(function, task)
 

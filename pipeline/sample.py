@@ -8,6 +8,7 @@ from typing import NamedTuple
 import orjson
 
 from pipeline.assets import Asset, Store
+from pipeline.licenses import together
 from pipeline.manifest import Manifest
 from pipeline.plan import Planner, unoccluded
 from pipeline.schema import LayerMeta, SampleMeta
@@ -113,7 +114,7 @@ class Maker:
             target=asset.id,
             origin=asset.origin,
             whole=asset.whole,
-            license=" AND ".join(sorted({layer.license for layer in layers})),
+            license=together(layer.license for layer in layers),
             area_fraction=sample.area,
             asked_visible_fraction=recipe.occlusion.visible if recipe.occlusion else 1.0,
             visible_fraction=sample.visible,

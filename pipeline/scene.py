@@ -35,7 +35,7 @@ class Scene(NamedTuple):
 def draw_scene(m: Manifest, split: str, index: int) -> Scene:
     """The scene of sample `index` of `split`: a function of the manifest's seed and knobs alone."""
     rng = generator(m.seed, f"{split}/scene", index)
-    occluded = bool(rng.random() < m.occlusion.fraction)
+    occluded = bool(rng.random() < _occluded_share(m, index))
     visible = min(float(rng.uniform(*m.occlusion.visible)), 0.999) if occluded else 1.0
     shadow = bool(rng.random() < m.shadow.fraction)
     return Scene(
@@ -49,9 +49,18 @@ def draw_scene(m: Manifest, split: str, index: int) -> Scene:
     )
 
 
+def _occluded_share(m: Manifest, index: int) -> float:
+    """Of scenes at that place. Where they are paired, the place after an occluded scene is its twin's, so odd ones
+    draw none; to the even ones that gives a share p with p / (2 - p) = `fraction` of all scenes but twins."""
+    share = m.occlusion.fraction
+    if not m.paired:
+        return share
+    return 0.0 if index % 2 else 2 * share / (1 + share)
+
+
 def _count(rng: np.random.Generator, m: Manifest, occluded: bool) -> int:
     # Occluded scenes have two objects or more, so the single ones are all among the rest.
-    single = 0.0 if occluded else m.objects.share("1") / (1 - m.occlusion.fraction)
+    single = 0.0 if occluded else m.objects.share("1") / max(1 - m.occlusion.fraction, 1e-9)
     two, three = m.objects.share("2"), m.objects.share("3")
     if rng.random() < single or two + three == 0:
         return 1

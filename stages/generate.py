@@ -11,94 +11,9 @@ from stages.procedural.program import Thing
 from stages.procedural.scene import picture
 from stages.rng import generator
 
-_MAKERS = MappingProxyType(
-    {
-        f.__name__: f
-        for f in (
-            *(
-                tableware.vase,
-                tableware.bottle,
-                tableware.bowl,
-                tableware.mug,
-                tableware.teapot,
-            ),
-            *(
-                tableware.goblet,
-                tableware.barrel,
-                tableware.candlestick,
-            ),
-            *(
-                turned.pawn,
-                turned.bowling_pin,
-                turned.bell,
-                turned.spinning_top,
-                turned.lighthouse,
-            ),
-            *(
-                turned.flower_pot,
-                turned.drum,
-                turned.buoy,
-            ),
-            *(
-                plants.mushroom,
-                plants.rock,
-                plants.tree,
-                plants.round_tree,
-                plants.cactus,
-            ),
-            *(
-                plants.apple,
-                plants.pumpkin,
-                plants.banana,
-                plants.crystal,
-            ),
-            *(
-                figures.snowman,
-                figures.teddy,
-                figures.duck,
-                figures.shell,
-                figures.blob,
-            ),
-            *(
-                figures.planet,
-                figures.ice_cream,
-                figures.donut,
-                figures.cake,
-            ),
-            *(
-                toys.car,
-                toys.truck,
-                toys.blocks,
-                toys.dice,
-                toys.robot,
-            ),
-            *(
-                toys.rocket,
-                toys.capsule,
-                toys.gift,
-                toys.house,
-            ),
-            *(
-                furniture.chair,
-                furniture.table,
-                furniture.lamp,
-                furniture.sofa,
-                furniture.books,
-            ),
-            *(
-                machines.torus_knot,
-                machines.gear,
-                machines.spring,
-                machines.dumbbell,
-                machines.padlock,
-            ),
-            *(
-                machines.superquadric,
-                machines.star,
-                machines.pyramid,
-            ),
-        )
-    }
+_MODULES = (tableware, turned, plants, figures, toys, furniture, machines)
+_MAKERS: MappingProxyType[str, Callable[[np.random.Generator], Thing]] = MappingProxyType(
+    {maker.__name__: maker for module in _MODULES for maker in module.MAKERS}
 )
 FAMILIES: tuple[str, ...] = tuple(_MAKERS)
 """Names of the kinds of objects that `procedural` makes."""
@@ -122,10 +37,8 @@ class Generated(NamedTuple):
 
 
 def _caption(thing: Thing) -> str:
-    finish, decoration, stuff = ("", "", "") if thing.plain else thing.materials[0].words
-    if thing.plain:
-        finish, decoration = thing.materials[0].words[:2]
-    words = " ".join(w for w in (finish, decoration, stuff, thing.noun) if w)
+    """Finish, decoration and stuff of the main surface, and the noun; plain things do not say what they are made of."""
+    words = " ".join(w for w in (*thing.materials[0].words[: 2 if thing.plain else 3], thing.noun) if w)
     return ("an " if words[0] in "aeiou" else "a ") + words
 
 
@@ -153,7 +66,6 @@ def procedural(seed: int, index: int, size: int, family: str | None = None) -> G
         raise ValueError(f"size: {size} is under the minimum of {MIN_SIZE} px")
     name = family or _family(seed, index)
     r = generator(seed, "procedural", index)
-    maker: Callable[[np.random.Generator], Thing] = _MAKERS[name]
-    thing = maker(r)
+    thing = _MAKERS[name](r)
     rgba, view = picture(r, thing, size)
     return Generated(_trimmed(rgba), name, _caption(thing), view.key, view.elevation)

@@ -17,8 +17,10 @@ from pipeline import index
 from pipeline.assets import read_table, write_table
 from pipeline.index import sha_column
 from pipeline.shards import read_members
+from pipeline.validate import Report
 from pipeline.version import digest
 
+Harm = tuple[str, "Callable[[Damage], None]", str]  # the rule it breaks, how, and a part of what is said of it
 Members = list[tuple[str, bytes]]  # names without the key
 _MODES = {2: "L", 3: "RGB", 4: "RGBA"}
 
@@ -126,6 +128,14 @@ class Damage:
         fingerprint = digest(orjson.dumps(identity))
         self.build(lambda b: b | {"identity": identity, "fingerprint": fingerprint})
         self.index(lambda s: s | {"fingerprint": fingerprint})
+
+
+def broken(report: Report) -> dict[str, str]:
+    """The rules that have problems, with the first of each as text."""
+    found: dict[str, str] = {}
+    for p in report.problems:
+        found.setdefault(p.rule, f"{p.shard} {p.key} {p.detail}")
+    return found
 
 
 def write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> None:

@@ -9,7 +9,7 @@ from license_expression import ExpressionError
 from pydantic import ValidationError
 
 from pipeline.assets import Asset
-from pipeline.licenses import allowed
+from pipeline.licenses import allowed, together
 from pipeline.manifest import Manifest
 from pipeline.schema import LayerMeta, SampleMeta
 from stages.types import Frozen, Recipe
@@ -92,7 +92,7 @@ def _claims(meta: SampleMeta, recipe: Recipe, manifest: Manifest) -> dict[str, t
         "origin": (meta.origin, target.origin),
         "whole": (meta.whole, target.whole),
         "shadow": (meta.shadow, target.shadow),
-        "license": (meta.license, " AND ".join(sorted({v.license for v in layers}))),
+        "license": (meta.license, together(v.license for v in layers)),
         "occluded": (meta.occluded, recipe.occlusion is not None),
         "asked_visible_fraction": (meta.asked_visible_fraction, recipe.occlusion.visible if recipe.occlusion else 1.0),
         "mask_kind": (meta.mask_kind, recipe.mask.kind),

@@ -247,3 +247,6 @@ def cake(r: Rng) -> Thing:
     else:
         parts.append(Part(lay.BALL, (0.11, 0.11, 0.11), (w * 0.8, 1.0, 0.0), mat=3, ring=int(parts[-1].ring)))
     return Thing(parts, [icing, sponge, painted(r), flat(r, "red", rough=0.1)], "cake", plain=True)
+
+
+MAKERS = (snowman, teddy, duck, shell, blob, planet, ice_cream, donut, cake)

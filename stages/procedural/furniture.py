@@ -142,3 +142,6 @@ def books(r: Rng) -> Thing:
         parts.append(Part(lay.BOX, (a, t, 0.025, 0.02), (c * s, y + t, c * co), turn, mat=i + 1))
         y += 2 * t
     return Thing(parts, mats, "stack of books", plain=True)
+
+
+MAKERS = (chair, table, lamp, sofa, books)

@@ -4,6 +4,7 @@ import numpy as np
 
 from stages.procedural import layout as lay
 from stages.procedural.drawing import Points, slab
+from stages.procedural.palette import shade
 from stages.procedural.program import Part, Thing, box
 from stages.procedural.stuff import Rng, anything, between, flat, metal, pick, plastic, rubber, wood
 
@@ -122,3 +123,28 @@ def pyramid(r: Rng) -> Thing:
     else:
         part = Part(lay.NGON, (n + 2, 0.75, 0.0, 0.95, 0.55, -0.85, 0.85, 0.01), (0.0, 0.85, 0.0))
     return Thing([part], [anything(r)], {"gem": "faceted ornament"}.get(kind, kind), tumbles=kind == "gem")
+
+
+def crystal(r: Rng) -> Thing:
+    """A cluster of six-sided crystals on stone."""
+    tint = flat(r, "purple", "teal", "pink", "white", "blue", rough=0.08)
+    a = tint.colours[0]
+    tint = tint._replace(
+        pattern=lay.GRADIENT, knobs=(0.4, 0.0), colours=(shade(a, 0.55), shade(a, 1.3), a), words=("glossy", "", "")
+    )
+    parts = []
+    for i in range(int(r.integers(4, 7))):
+        w, high, lean, a0 = (
+            between(r, 0.12, 0.28),
+            between(r, 0.7, 1.7),
+            between(r, 5, 40) * (i > 0),
+            between(r, 0, 360),
+        )
+        parts.append(Part(lay.NGON, (6.0, w, 0.04, high, 0.9, -0.2, 0.0, 0.008), (0.0, 0.1, 0.0), (lean, a0, 0.0)))
+    base = Part(lay.BALL, (0.55, 0.25, 0.55), (0.0, 0.12, 0.0), mat=1, relief=(0.09, 4.0, lay.D_RIDGES))
+    return Thing(
+        [*parts, base], [tint, flat(r, "stone", "grey", "brown", rough=0.9, bump=0.25)], "crystal cluster", plain=True
+    )
+
+
+MAKERS = (torus_knot, gear, spring, dumbbell, padlock, superquadric, star, pyramid, crystal)

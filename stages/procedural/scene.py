@@ -10,8 +10,9 @@ from stages.procedural.layout import Array, Bytes, Ints
 from stages.procedural.march import tiles
 from stages.procedural.palette import colour
 from stages.procedural.program import Program, Thing, compile_thing, rotation
-from stages.procedural.render import paint, visibility
+from stages.procedural.render import paint
 from stages.procedural.trace import trace_pixels
+from stages.procedural.visibility import visibility
 
 _FILL = 0.965
 _COARSE = 48

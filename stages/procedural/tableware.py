@@ -187,3 +187,6 @@ def candlestick(r: Rng) -> Thing:
     ]
     holder = metal(r) if r.random() < 0.6 else anything(r)
     return Thing(parts, [holder, wax, flat(r, "black", rough=0.9)], "candlestick")
+
+
+MAKERS = (vase, bottle, bowl, mug, teapot, goblet, barrel, candlestick)

@@ -216,3 +216,6 @@ def house(r: Rng) -> Thing:
         "model house",
         plain=True,
     )
+
+
+MAKERS = (car, truck, blocks, dice, robot, rocket, capsule, gift, house)

@@ -191,3 +191,6 @@ def buoy(r: Rng) -> Thing:
         pattern=lay.STRIPES, frequency=1.4, colours=(colour(r, "white"), skin.colours[0], skin.colours[0])
     )
     return Thing(parts, [skin, white, flat(r, "yellow", "red", rough=0.1), rubber(r)], "harbour buoy")
+
+
+MAKERS = (pawn, bowling_pin, bell, spinning_top, lighthouse, flower_pot, drum, buoy)

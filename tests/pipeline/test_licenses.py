@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.licenses import allowed
+from pipeline.licenses import allowed, bracketed, together
 
 NAMES = ("MIT", "Apache-2.0", "CC0-1.0", "GPL-2.0-only", "CC-BY-SA-4.0")
 
@@ -90,3 +90,21 @@ def test_every_licence_of_a_conjunction_is_needed() -> None:
     assert allowed(expression, NAMES)
     for kept in itertools.combinations(NAMES, len(NAMES) - 1):
         assert not allowed(expression, kept)
+
+
+@given(st.lists(trees, min_size=1, max_size=4), allow_lists)
+def test_together_means_all_of_them(parts: list[Tree], allow: list[str]) -> None:
+    texts = [written(part).removeprefix("(").removesuffix(")") if _flat(part) else written(part) for part in parts]
+    assert allowed(together(texts), allow) is all(meets(part, allow) for part in parts)
+
+
+def _flat(tree: Tree) -> bool:
+    return not isinstance(tree, str) and all(isinstance(part, str) for part in tree[1])
+
+
+def test_together_is_written_plainly() -> None:
+    assert together(["MIT", "CC0-1.0", "MIT"]) == "CC0-1.0 AND MIT"
+    assert together(["MIT OR Apache-2.0", "CC0-1.0"]) == "(MIT OR Apache-2.0) AND CC0-1.0"
+    assert bracketed("MIT or Apache-2.0") == "(MIT or Apache-2.0)"
+    assert bracketed("LPPL-1.3c") == "LPPL-1.3c"
+    assert bracketed("GPL-2.0-only WITH Classpath-exception-2.0") == "GPL-2.0-only WITH Classpath-exception-2.0"

@@ -15,7 +15,9 @@ DATA = sorted((ROOT / "manifests" / "data").glob("*.toml"))
 SOURCES = sorted((ROOT / "manifests" / "sources").glob("*.toml"))
 
 TOP = 'name = "t"\nseed = 1\nsize = 64\nsamples = 10\nlicenses = ["MIT"]\n'
-LOCAL = '[[sources]]\nname = "a"\nkind = "local"\nrole = "foreground"\npath = "x"\nlicense = "MIT"\nattribution = "me"\n'
+LOCAL = (
+    '[[sources]]\nname = "a"\nkind = "local"\nrole = "foreground"\npath = "x"\nlicense = "MIT"\nattribution = "me"\n'
+)
 
 
 @pytest.fixture
@@ -157,7 +159,11 @@ CHANGED = [
     ('license = "MIT"', 'license = "MIIT"', "sources[0].license: not an SPDX licence expression: Unknown license"),
     ('license = "MIT"', 'license = ""', "sources[0].license: not an SPDX licence expression: empty (got '')"),
     ('license = "MIT"', 'license = "MIT AND"', "sources[0].license: not an SPDX licence expression: AND requires"),
-    ('license = "MIT"', 'license = "MIT WITH Apache-2.0"', "sources[0].license: not an SPDX licence expression: A plain"),
+    (
+        'license = "MIT"',
+        'license = "MIT WITH Apache-2.0"',
+        "sources[0].license: not an SPDX licence expression: A plain",
+    ),
     ('["MIT"]', '["MIT", "foo"]', "licenses[1]: not an SPDX licence expression: Unknown license key(s): foo"),
     ('["MIT"]', "[]", "licenses: needs at least 1 of them, has 0 (got [])"),
     ('["MIT"]', '"MIT"', "licenses: must be a list (got 'MIT')"),

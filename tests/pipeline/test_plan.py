@@ -311,6 +311,16 @@ def test_the_unoccluded_twin_lacks_only_what_is_in_front() -> None:
         assert twin.model_dump(include=same) == recipe.model_dump(include=same)
 
 
+@pytest.mark.parametrize("fraction", [0.0, 0.6, 1.0])
+def test_paired_scenes_keep_the_share_of_occluded_ones(fraction: float) -> None:
+    knobs = {"occlusion": {"fraction": fraction}, "objects": {"counts": {"2": 1, "3": 1}}}
+    planner = Planner(make_manifest(paired=True, shard_size=8, **knobs), ASSETS, "train")
+    even, odd = ([planner.scene(k) for k in range(start, N, 2)] for start in (0, 1))
+    assert not any(s.occluded for s in odd)  # it would have no twin
+    drawn = even + [s for s, before in zip(odd, even, strict=True) if not before.occluded]
+    assert within(sum(s.occluded for s in drawn), len(drawn), fraction)
+
+
 def rejected(assets: list[Asset], **knobs) -> set[str]:
     planner = Planner(make_manifest(**knobs), [a.model_copy(update={"split": "train"}) for a in assets], "train")
     plans = [planner.plan(k, attempt) for k in range(20) for attempt in (0, 12)]

@@ -31,7 +31,16 @@ TREE = (
 
 
 def source(**fields):
-    defaults = {"package": "", "urls": (), "sha256": (), "path": "", "include": (), "exclude": (), "max_mb": 1, "root": ""}
+    defaults = {
+        "package": "",
+        "urls": (),
+        "sha256": (),
+        "path": "",
+        "include": (),
+        "exclude": (),
+        "max_mb": 1,
+        "root": "",
+    }
     return SimpleNamespace(**{"name": "pets", "kind": "local", **defaults, **fields})
 
 

@@ -217,7 +217,7 @@ def test_affines_lead_from_asset_pixels_to_the_layer(scale, rotation, flip, role
 
 @pytest.mark.parametrize("kind", MASK_KINDS)
 def test_the_mask_is_of_the_visible_object_and_its_iou_is_true(kind):
-    got = drawn(thing("target", "ramp", scale=1.0), thing("front"), occlusion=slide(1, 0.6), kind=kind)
+    got = drawn(thing("target", "ramp", scale=1.0), thing("front"), occlusion=slide(1, 0.6, 0.05, 0.0, 1.0), kind=kind)
     fa, oa = (v[..., 3].astype(int) for v in (got.foreground, got.occluder))
     visible = 2 * fa * (255 - oa) > 255 * 255
     mask = got.mask == 255
