@@ -18,7 +18,8 @@ _PICKS = 12  # draws of an asset before the layout is given up
 class Layout:
     """One attempt at placing a scene. After `draw`, `plate` and `occlusion` complete its objects.
 
-    `strict` puts only things of like size together; a split with few assets may have to do without.
+    `strict` puts only things of like size together and a flying target where asked; a split with few assets may have
+    to do without.
     """
 
     plate: Plate
@@ -26,7 +27,7 @@ class Layout:
 
     def __init__(self, m: Manifest, pools: Pools, rng: np.random.Generator, scene: Scene, strict: bool) -> None:
         self._m, self._rng, self._pools, self._scene, self._strict = m, rng, pools, scene, strict
-        self._target = pools.target(rng, scene)
+        self._target = pools.target(rng, scene, strict)
         self._grounded = self._target.support == "ground"
         self._photo = photo = pools.background(rng, self._target)
         self.plate, self._horizon = place.draw_plate(

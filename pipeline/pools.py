@@ -31,13 +31,13 @@ class Pools:
         """Foregrounds of that origin by reach; with a shadow to throw (`grounded`) only whole ones that stand."""
         return self._targets[real, grounded]
 
-    def target(self, rng: np.random.Generator, scene: Scene) -> Asset:
-        """One that flies or stands as the scene asks, and covers its area without being enlarged too much."""
+    def target(self, rng: np.random.Generator, scene: Scene, strict: bool) -> Asset:
+        """One that covers the scene's area without being enlarged too much; if `strict`, flying as it asks."""
         pool = self.targets(scene.real, scene.shadow)
         asked = scene.area * self._manifest.size**2
         first = bisect_left(pool, asked, key=lambda a: reach(a, self._manifest))
         first = min(first, len(pool) - max(1, len(pool) // 8))  # none reaches: one of the largest
-        return draw(rng, pool[first:] if first else pool, lambda a: (a.support == "air") == scene.air)
+        return draw(rng, pool[first:] if first else pool, lambda a: not strict or (a.support == "air") == scene.air)
 
     def background(self, rng: np.random.Generator, target: Asset) -> Asset:
         """One with ground for what stands, at its scale: no elephant on a leaf, no giant cherry on a hill."""

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 
-class Unpicklable(Exception):
+class UnpicklableError(Exception):
     """An error that cannot be rebuilt from its arguments in another process."""
 
     def __init__(self, a: int, b: int) -> None:
@@ -42,7 +42,7 @@ def _fail(action: str, folder: str) -> None:
         "os": OSError(28, "No space left on device", "shard.tar"),
         "key": KeyError("horizon"),
         "empty": ValueError(),
-        "pickle": Unpicklable(1, 2),
+        "pickle": UnpicklableError(1, 2),
         "assert": AssertionError("our bug"),
         "memory": MemoryError(),
     }[kind]

@@ -21,8 +21,8 @@ class SourceLike(Protocol):
 
     `package` belongs to apt (`name` or `name=version`) and pypi (`name` or `name==version`), `urls` and
     `sha256` (none, or one hex digest per URL) to https, `path` to local. `include` and `exclude` are globs
-    over paths inside the source, below `root` where that names a folder in it. `max_mb` (1 MB = 10^6 bytes) bounds a source's download and, separately,
-    what the download unpacks to.
+    over paths inside the source, below `root` where that names a folder in it. `max_mb` (1 MB = 10^6 bytes)
+    bounds a source's download and, separately, what the download unpacks to.
     """
 
     @property

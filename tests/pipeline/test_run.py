@@ -12,7 +12,7 @@ FAILURES = {
     "fail-os": "[Errno 28] No space left on device: 'shard.tar'",
     "fail-key": "KeyError: 'horizon'",
     "fail-empty": "ValueError",
-    "fail-pickle": "Unpicklable: 1 and 2",
+    "fail-pickle": "UnpicklableError: 1 and 2",
     "fail-assert": "AssertionError: our bug",
     "fail-memory": "MemoryError: MemoryError",
 }

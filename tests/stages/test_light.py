@@ -43,6 +43,11 @@ def centroid(density):
     return np.array([(weight * xs).sum(), (weight * ys).sum()])
 
 
+def variance(weights):
+    xs = np.arange(len(weights))
+    return np.average((xs - np.average(xs, weights=weights)) ** 2, weights=weights)
+
+
 @pytest.mark.parametrize("size", [1, 2, 63, 128, 131, 255])
 def test_density_fits_the_canvas_and_is_the_same_each_time(size):
     patch = disc(40, -10, size // 3)
@@ -74,8 +79,7 @@ def test_contact_darkens_under_the_foot_only():
     more = with_contact - without
     assert more.min() >= 0
     assert more[138:142, 110:170].min() > 30
-    assert not more[:120].any()
-    assert not more[160:].any()
+    assert not more[np.r_[:120, 160:SIZE]].any()
     alone = drawn(patch, density=0.0, contact=0.9)
     assert alone[138:142, 110:170].min() > 30
     assert centroid(alone) == pytest.approx((140, 140), abs=4)
@@ -86,8 +90,7 @@ def test_contact_is_where_the_object_stands():
     patch = block(120, 120, 60, 40)
     patch.rgba[20:, 20:100, 3] = 0
     got = drawn(patch, density=0.0, contact=0.9)
-    assert got[158:160, 64:76].min() > 30
-    assert got[158:160, 164:176].min() > 30
+    assert min(got[158:160, 64:76].min(), got[158:160, 164:176].min()) > 30
     assert not got[:, 100:140].any()
 
 
@@ -143,7 +146,8 @@ def test_blur_softens_and_keeps_the_amount():
     crisp, soft = (drawn(disc(80), blur=b).astype(float) for b in (0.01, 0.1))
     assert soft.sum() == pytest.approx(crisp.sum(), rel=0.02)
     assert np.abs(np.diff(soft, axis=1)).max() < 0.7 * np.abs(np.diff(crisp, axis=1)).max()
-    assert (soft > 0).sum() > (crisp > 0).sum()
+    crisp, soft = (variance(drawn(disc(80), lift=0.01, blur=b).sum(axis=0, dtype=float)) for b in (0.05, 0.1))
+    assert soft - crisp == pytest.approx(80**2 * (0.1**2 - 0.05**2), rel=0.15)  # sigma^2, in pixels
 
 
 def test_a_shadow_scales_with_the_picture():
@@ -160,18 +164,13 @@ def test_an_object_out_of_the_picture_throws_nothing_into_it():
 
 @given(cutouts, pictures, st.floats(0, 1))
 @settings(max_examples=80, deadline=None)
-def test_harmonize_keeps_alpha_and_clears_what_does_not_show(rgba, scene, strength):
+def test_harmonize_keeps_alpha_clears_what_does_not_show_and_at_strength_0_changes_nothing(rgba, scene, strength):
     before = rgba.copy()
     got = harmonize(rgba, scene, strength)
     np.testing.assert_array_equal(rgba, before)
     np.testing.assert_array_equal(got[..., 3], rgba[..., 3])
     assert strength == 0 or not got[rgba[..., 3] == 0].any()
-
-
-@given(cutouts, pictures)
-@settings(max_examples=20, deadline=None)
-def test_harmonize_at_strength_0_changes_nothing(rgba, scene):
-    np.testing.assert_array_equal(harmonize(rgba, scene, 0.0), rgba)
+    np.testing.assert_array_equal(harmonize(rgba, scene, 0.0), before)
 
 
 def test_harmonize_takes_strided_and_read_only_objects():
@@ -193,7 +192,6 @@ def test_harmonize_moves_a_grey_object_towards_the_scene_and_more_with_strength(
     means = np.array([harmonize(rgba, place, s)[..., :3].mean(axis=(0, 1)) for s in strengths])
     away = np.abs(means - scene).sum(axis=1)
     assert np.all(np.diff(away) < -1)
-    assert np.all(np.abs(means[-1] - means[0]) < 100)
 
 
 def test_harmonize_weighs_pixels_by_alpha():
@@ -219,8 +217,7 @@ def test_the_table_moves_mean_and_contrast_within_bounds(mean, std, to_mean, to_
     """Whatever the bounds are: a straight line per channel, monotone, and blended with the identity."""
     full = transfer_table((mean, std), (to_mean, to_std), 1.0)
     part = transfer_table((mean, std), (to_mean, to_std), strength)
-    assert full.shape == (256, 3)
-    assert full.dtype == np.uint8
+    assert (full.shape, full.dtype) == ((256, 3), np.uint8)
     levels = np.arange(256)
     for c in range(3):
         line = full[:, c].astype(int)
@@ -234,10 +231,17 @@ def test_the_table_moves_mean_and_contrast_within_bounds(mean, std, to_mean, to_
     assert np.array_equal(transfer_table((mean, std), (to_mean, to_std), 0.0), np.tile(levels[:, None], 3))
 
 
+def test_the_table_rounds_to_nearest():
+    """Equal steps up and down of a grey scene move every level equally; truncation would not."""
+    grey, std = np.full(3, 120, np.float32), np.full(3, 30, np.float32)
+    up, down = (transfer_table((grey, std), (grey + by, std), 0.9)[40:200].astype(int) for by in (3.3, -3.3))
+    np.testing.assert_array_equal(up - np.arange(40, 200)[:, None], np.arange(40, 200)[:, None] - down)
+    assert (up > down).all()
+
+
 def test_the_table_of_equal_grey_statistics_is_the_identity():
     same = (np.full(3, 120, np.float32), np.full(3, 30, np.float32))
     np.testing.assert_array_equal(transfer_table(same, same, 1.0), np.tile(np.arange(256)[:, None], 3))
     calmer = (same[0], np.full(3, 20, np.float32))
-    assert np.all(transfer_table(same, calmer, 1.0)[[20, 220], 0] == (transfer_table(same, calmer, 1.0)[[20, 220], 1]))
-    assert np.ptp(transfer_table(same, calmer, 1.0)[[20, 220], 0].astype(int)) < 200
-    assert np.ptp(transfer_table(calmer, same, 1.0)[[90, 150], 0].astype(int)) > 60
+    less, more = (transfer_table(a, b, 1.0).astype(int) for a, b in ((same, calmer), (calmer, same)))
+    assert np.ptp(less[[90, 150]]) < 60 < np.ptp(more[[90, 150]])

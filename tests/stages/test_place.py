@@ -157,6 +157,7 @@ def test_a_box_too_large_still_meets_the_frame(seed, size, w, h):
         left, top, right, bottom = box_of(footing, box)
         assert left < size
         assert top < size
+        assert footing.y <= size or footing.anchor_y == 0.5  # the foot shows
         assert right > 0
         assert bottom > 0
 
@@ -226,7 +227,7 @@ def test_perspective_is_the_ratio_of_depths_below_the_horizon():
 def test_shadows_fall_both_ways_mostly_away_and_within_the_asked_density():
     drawn = [place.draw_shadow(rng(k), (0.2, 0.6), False) for k in range(400)]
     assert 140 < sum(s.shear > 0 for s in drawn) < 260
-    assert sum(s.rise > 0 for s in drawn) > 240
+    assert 240 < sum(s.rise > 0 for s in drawn) < 400
     assert all(s.rise != 0 and s.lift == 0 and 0 < s.contact <= 1 and 0.2 <= s.density <= 0.6 for s in drawn)
     flat = [place.draw_shadow(rng(k), (0.2, 0.6), True) for k in range(50)]
     assert all(s.lift > 0 and s.contact == 0 for s in flat)
