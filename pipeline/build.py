@@ -143,13 +143,13 @@ def build(
             (out / name).mkdir(parents=True, exist_ok=True)
     with _only_one(out):
         with _writing(out):
-            for folder in (out, *(out / name for name in _FOLDERS)):
-                sweep(folder)
+            _sweep_all(out)
             fingerprint = _claim(manifest, collected, out)
         tasks = shard_tasks(manifest, out, cache, fingerprint)
         todo = [t for t in tasks if not is_finished(t)]
         rejects, failed = _run(todo, len(tasks) - len(todo), workers, address, to)
         clock.lap("build")
+        _sweep_all(out)  # what killed workers left
         if not failed:
             with _writing(out):
                 index.finish(manifest, out, fingerprint, [marker(t) for t in tasks])
@@ -208,6 +208,11 @@ def _record(manifest: Manifest, collected: Collected) -> dict[str, Any]:
     rejected = [d._asdict() for d in collected.dropped]
     fingerprint = digest(orjson.dumps(identity))
     return {"fingerprint": fingerprint, "identity": identity, "manifest": plain, "rejected_assets": rejected}
+
+
+def _sweep_all(out: Path) -> None:
+    for folder in (out, *(out / name for name in _FOLDERS)):
+        sweep(folder)
 
 
 @contextmanager

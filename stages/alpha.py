@@ -42,8 +42,6 @@ def _over_rgba(canvas: U8, patch: U8, x0: int, y0: int) -> None:
                 below = (255 - a) * b * np.uint32(canvas[y + y0, x + x0, c])
                 canvas[y + y0, x + x0, c] = (2 * (top + below) + total) // (2 * total)
             canvas[y + y0, x + x0, 3] = (total + 127) // 255
-            if canvas[y + y0, x + x0, 3] == 0:
-                canvas[y + y0, x + x0, :3] = 0
 
 
 @njit(types.void(_WRITE, _READ_2D), cache=True, nogil=True)

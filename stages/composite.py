@@ -21,7 +21,7 @@ def render(recipe: Recipe, pixels: Pixels) -> Sample | Rejected:
 
     Returns:
         A `Sample`, or `Rejected` with reason `target_out_of_frame`, `target_too_small`, `target_hidden`,
-        `unplanned_occlusion`, `occluder_too_small` or `visible_fraction_jumps`.
+        `unplanned_occlusion`, `already_hidden`, `occluder_too_small` or `visible_fraction_jumps`.
     """
     plate = geometry.crop_plate(pixels(recipe.plate.asset), recipe.plate, recipe.size)
     placed = [_place(o, pixels(o.asset), plate) for o in recipe.objects]

@@ -73,12 +73,15 @@ def _steps_clear(at: int, length: int, other: int, pace: float) -> float:
 def slide_to(slide: Slide, visible: float, tolerance: float, coarse: int = 24) -> Patch | Rejected:
     """Find the outermost place where the target's visible fraction is `visible` within `tolerance`.
 
-    Comes from outside in coarse steps to the first place that hides enough, then bisects between that and the
-    step before. The fraction is not monotone in general (holes, thin parts), but changes sign in the bracket.
+    Comes from outside in `coarse` steps to the first place that hides enough, then bisects between that and the
+    step before (so "outermost" is true to one of these steps). The fraction is not monotone in general (holes,
+    thin parts), but changes sign in the bracket.
     """
     far = slide.reach()
     stops = [round(far * (coarse - k) / coarse) for k in range(coarse + 1)]
     seen = [slide.visible(stops[0])]
+    if seen[0] < visible - tolerance:
+        return Rejected("already_hidden", f"{seen[0]:.3f} without the occluder, asked {visible:.3f}")
     for k in range(1, len(stops)):
         seen.append(slide.visible(stops[k]))
         if seen[k] <= visible:

@@ -88,10 +88,6 @@ class Watch:
         if (self._markers / name).with_suffix(".parquet").exists():
             self._finished.add(name)
 
-    def is_there(self, name: str) -> bool:
-        """Whether that shard has its final name."""
-        return name in self._seen
-
     def until(self, process: subprocess.Popen, enough: Callable[[], bool]) -> bool:
         """Look again and again until `enough`; False if the process ended before."""
         limit = time.monotonic() + PATIENCE
@@ -103,10 +99,10 @@ class Watch:
             time.sleep(0.001)
         return False
 
-    def being_written(self) -> dict[int, str]:
-        """Shards that are written now, by process."""
-        names = [p.name.split(".") for p in self._data.glob(".*.tmp")] if self._data.is_dir() else []
-        return {int(pid): f"{stem}.tar" for _, stem, _, pid, _ in names}
+    def being_written(self) -> list[int]:
+        """Processes that write a shard now. What killed ones left does not count."""
+        pids = [int(p.name.split(".")[-2]) for p in self._data.glob(".*.tmp")] if self._data.is_dir() else []
+        return [pid for pid in pids if command_of(pid)]
 
 
 def kept(out: Path, reference: dict[str, str]) -> dict[str, str]:
@@ -145,23 +141,34 @@ def command_of(pid: int) -> str:
         return ""
 
 
-def test_a_ray_worker_is_killed_and_then_the_driver(start, reference: dict[str, str], tmp_path: Path) -> None:
+def test_a_ray_worker_is_killed(start, reference: dict[str, str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     watch = Watch(out, reference)
     process = start(workers=2)
-    assert watch.until(process, lambda: bool(watch.being_written()))
-    victim, lost = next(iter(watch.being_written().items()))
+    victims: list[int] = []
+    assert watch.until(process, lambda: victims.extend(watch.being_written()) or bool(victims))
+    victim = victims[0]
     assert command_of(victim).startswith("ray::")
     os.kill(victim, signal.SIGKILL)
-    was_there = watch.look() >= 0 and watch.is_there(lost)
-    assert was_there or watch.until(process, lambda: watch.is_there(lost)), "the killed worker's shard was given up"
-    assert watch.until(process, lambda: bool(watch.being_written()) and victim not in watch.being_written())
-    workers = list(watch.being_written())
+    assert not watch.until(process, lambda: False)
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (0, ""), output
+    assert watch.look() == SHARDS
+    assert kept(out, reference) == reference
+    assert list(out.rglob("*.tmp")) == []
+
+
+def test_the_driver_of_ray_workers_is_killed(start, reference: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    watch = Watch(out, reference)
+    process = start(workers=2)
+    assert watch.until(process, lambda: watch.look() >= 2 and bool(watch.being_written()))
+    workers = watch.being_written()
     process.kill()
     process.communicate()
     assert watch.look() < SHARDS
     limit = time.monotonic() + PATIENCE
-    while any(command_of(pid).startswith("ray::") for pid in (victim, *workers)):  # they follow within seconds
+    while any(command_of(pid).startswith("ray::") for pid in workers):  # they follow their driver within seconds
         assert time.monotonic() < limit, "workers outlive their driver"
         watch.look()
         time.sleep(0.05)

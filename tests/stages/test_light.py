@@ -83,6 +83,7 @@ def test_contact_darkens_under_the_foot_only():
     alone = drawn(patch, density=0.0, contact=0.9)
     assert alone[138:142, 110:170].min() > 30
     assert centroid(alone) == pytest.approx((140, 140), abs=4)
+    assert np.abs(2.0 * drawn(patch, density=0.0, contact=0.45) - alone).max() <= 2
 
 
 def test_contact_is_where_the_object_stands():
@@ -94,14 +95,15 @@ def test_contact_is_where_the_object_stands():
     assert not got[:, 100:140].any()
 
 
+@pytest.mark.parametrize("what", [{"density": 0.0, "contact": 0.9}, {"density": 0.9, "lift": 0.01}])
 @pytest.mark.parametrize("width", [1, 2, 6])
-def test_contact_under_a_thin_leg_does_not_depend_on_the_grid(width):
+def test_the_shadow_of_a_thin_leg_does_not_depend_on_the_grid(width, what):
     amounts = []
     for left in range(60, 68):
-        table = block(120, 60, left, 40)
-        table.rgba[100:, :, 3] = 0
+        table = block(130, 60, left, 40)
+        table.rgba[:, :, 3] = 0
         table.rgba[100:, 30 : 30 + width, 3] = 255
-        amounts.append(drawn(table, density=0.0, contact=0.9).sum(dtype=float))
+        amounts.append(drawn(table, **what).sum(dtype=float))
     assert max(amounts) < 1.5 * min(amounts)
 
 

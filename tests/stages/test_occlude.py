@@ -179,3 +179,11 @@ def test_a_see_through_occluder_is_rejected():
 def test_a_share_between_two_neighbouring_pixels_is_rejected():
     _, slide = centred(shape("box", 40, 1), shape("box", 60, 60), 0.0)
     assert slide_to(slide, 0.5, 0.03) == Rejected("visible_fraction_jumps", "0.000 beside 0.500")
+
+
+def test_what_others_hide_already_is_not_blamed_on_the_occluder():
+    target, patch = np.zeros((100, 100, 4), np.uint8), np.zeros((20, 20, 4), np.uint8)
+    others = np.zeros((100, 100, 4), np.uint8)
+    target[40:60, 40:60, 3], others[40:60, 40:55, 3], patch[..., 3] = 255, 255, 255
+    slide = Slide(target, others, Patch(patch, 40, 40), (1.0, 0.0))
+    assert slide_to(slide, 0.5, 0.03) == Rejected("already_hidden", "0.250 without the occluder, asked 0.500")
