@@ -28,7 +28,8 @@ class Measured(NamedTuple):
 def measure_file(data: bytes, name: str, role: str, canvas: int) -> Measured | Rejected:
     """Decode an image file and prepare it for scenes of `canvas` pixels.
 
-    Backgrounds are shrunk to a short side of 2 canvases, cut-outs to a long side of 1.25; nothing is enlarged.
+    Backgrounds are shrunk to a short side of 1.5 canvases, cut-outs to a long side of 1: no scene shows more of
+    them. Nothing is enlarged.
     """
     try:
         if role == "background":
@@ -39,7 +40,7 @@ def measure_file(data: bytes, name: str, role: str, canvas: int) -> Measured | R
 
 
 def _background(rgb: U8, canvas: int) -> Measured:
-    rgb = _shrink(rgb, 2 * canvas / min(rgb.shape[:2]))
+    rgb = _shrink(rgb, 1.5 * canvas / min(rgb.shape[:2]))
     return Measured(rgb, {"cut": "", "area_px": float(rgb.shape[0] * rgb.shape[1]), **_common(rgb)})
 
 
@@ -51,7 +52,7 @@ def measure_cutout(rgba: U8, canvas: int) -> Measured | Rejected:
     quality = measure(rgba)
     runs = {"l": quality.cut_left, "t": quality.cut_top, "r": quality.cut_right, "b": quality.cut_bottom}
     trimmed = defringe(trim(rgba)[0])
-    small = _shrink(trimmed, 1.25 * canvas / max(trimmed.shape[:2]))
+    small = _shrink(trimmed, canvas / max(trimmed.shape[:2]))
     facts = {
         "cut": "".join(side for side, run in runs.items() if run > _CUT_RUN),
         "area_px": float(small[..., 3].sum(dtype=np.int64)) / 255,

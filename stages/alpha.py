@@ -63,6 +63,9 @@ def _recompose(background: U8, foreground: U8, shadow: U8, occluder: U8, out: U8
         for x in range(out.shape[1]):
             fa = np.uint32(foreground[y, x, 3])
             sh = np.uint32(shadow[y, x])
+            if fa == 0 and sh == 0:
+                out[y, x] = background[y, x]
+                continue
             oa = np.uint32(occluder[y, x, 3])
             for c in range(3):
                 bg = np.uint32(background[y, x, c])

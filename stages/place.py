@@ -12,6 +12,7 @@ import numpy as np
 from stages.types import Plate, Shadow
 
 _LOWEST_HORIZON = 0.7  # of the canvas: below that there is no ground to stand on
+_CLOSEST = 0.67  # of a photograph's short side: the smallest crop
 _SURFACE = -0.5  # a horizon so far above the picture: a table top, a lawn from above
 
 
@@ -34,7 +35,7 @@ def draw_plate(
     """
     h, w = shape
     short = min(h, w)
-    side = short * rng.uniform(min(1.0, max(0.55, size / 1.25 / short)), 1.0)
+    side = short * rng.uniform(min(1.0, max(_CLOSEST, size / 1.25 / short)), 1.0)
     side = float(min(short, math.ceil(side)))
     low = 0.0
     if grounded and horizon is not None:

@@ -95,6 +95,11 @@ def test_the_folder_holds_what_is_promised_and_nothing_else(reference: Path) -> 
     assert {p.relative_to(reference).as_posix() for p in reference.rglob("*") if p.is_file()} == expected
 
 
+def test_the_table_of_assets_is_what_was_collected(base: Path, small: Manifest, reference: Path) -> None:
+    collected = pipeline.collect.collect(small, base, base / "cache", 0, None, Silent())
+    assert read_table(reference / "meta" / "assets.parquet") == collected.assets
+
+
 def test_another_seed_makes_other_pictures(run: Build, small: Manifest, reference: Path, tmp_path: Path) -> None:
     run(tmp_path / "out", changed(small, seed=78))
     other, first = hashes(tmp_path / "out"), hashes(reference)
@@ -215,7 +220,7 @@ def test_two_builds_at_once(reference: Path, run: Build, tmp_path: Path) -> None
     out = shutil.copytree(reference, tmp_path / "out")
     before = snapshot(out)
     with (out / ".build" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_SH)  # the weaker kind: a build must ask for the stronger
         with pytest.raises(ShardError) as caught:
             run(out)
         assert str(caught.value) == f"{out}: another build is running in this folder"

@@ -225,6 +225,18 @@ def test_shadows_share_one_direction_and_what_flies_or_is_cut_throws_none() -> N
     assert within(seen[1], 400, 0.7)
 
 
+def test_a_kite_beside_what_stands_throws_no_shadow() -> None:
+    assets = [make_asset("pot"), make_asset("kite", support="air"), make_background("b")]
+    knobs = {"occlusion": {"fraction": 0.0}, "objects": {"counts": {"2": 1}, "real_fraction": 1.0}}
+    manifest = make_manifest(shadow={"fraction": 1.0}, **knobs)
+    planner = Planner(manifest, [a.model_copy(update={"split": "train"}) for a in assets], "train")
+    recipe = planner.plan(0, 12)  # late attempts take what there is
+    assert isinstance(recipe, Recipe)
+    shadows = {o.asset: o.shadow for o in recipe.objects}
+    assert shadows["kite"] is None
+    assert shadows["pot"] is not None
+
+
 def test_shadows_fall_away_from_the_light() -> None:
     checked = 0
     for recipe in recipes(make_manifest(), 300):

@@ -141,14 +141,14 @@ def test_other_knobs_judge_what_is_cached_anew(knob: dict, make: Make) -> None:
 def test_large_pictures_are_shrunk_and_small_ones_never_enlarged(make: Make) -> None:
     big, small = block(900, 700, 50, 50, 850, 450), block(90, 70, 5, 5, 85, 45)
     shrunk, kept = prepare(make({"big.png": png(big), "small.png": png(small)}, canvas=128))
-    assert max(shrunk.width, shrunk.height) == pytest.approx(160, abs=1)
-    assert shrunk.area_px == pytest.approx(320_000 * (160 / 800) ** 2, rel=0.02)
+    assert max(shrunk.width, shrunk.height) == pytest.approx(128, abs=1)
+    assert shrunk.area_px == pytest.approx(320_000 * (128 / 800) ** 2, rel=0.02)
     assert (kept.width, kept.height) == (40, 80)
     wide, narrow = prepare(
-        make({"w.png": png(noise(600, 900)), "n.png": png(noise(300, 200))}, canvas=128, role="background")
+        make({"w.png": png(noise(600, 900)), "n.png": png(noise(240, 180))}, canvas=128, role="background")
     )
-    assert (wide.width, wide.height) == (384, 256)
-    assert (narrow.width, narrow.height) == (200, 300)
+    assert (wide.width, wide.height) == (288, 192)
+    assert (narrow.width, narrow.height) == (180, 240)
 
 
 @pytest.mark.parametrize(

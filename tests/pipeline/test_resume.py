@@ -125,9 +125,12 @@ def test_the_driver_is_killed_at_random_moments(start, reference: dict[str, str]
         process.communicate()
         kills += busy and watch.look() < SHARDS
     assert kills >= 3
+    finished = watch.look()
     last = start()
-    _, errors = last.communicate(timeout=PATIENCE)
+    output, errors = last.communicate(timeout=PATIENCE)
     assert (last.returncode, errors) == (0, "")
+    assert f"{finished} finished shards are kept\n" in output
+    assert f"48 samples of 'small' ({48 - 4 * finished} made now) in {out}\n" in output
     assert watch.look() == SHARDS
     assert kept(out, reference) == reference
     assert list(out.rglob("*.tmp")) == []
