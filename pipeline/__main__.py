@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from pipeline.manifest import ManifestError
+from pipeline.run import ClusterError
 from pipeline.shards import ShardError
 from pipeline.sources import AssetError
 
@@ -125,7 +126,7 @@ def main() -> None:
     """Run the command; the project's own errors end it with one message and exit status 1."""
     try:
         app()
-    except (ManifestError, AssetError, ShardError) as error:
+    except (ManifestError, AssetError, ShardError, ClusterError) as error:
         _errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
 

@@ -18,6 +18,10 @@ _CRASHES = 3  # times that a task may take its worker down before it is given up
 _IN_FLIGHT = 2  # tasks per core: one runs, one waits with its argument already there
 
 
+class ClusterError(ValueError):
+    """No Ray cluster where one was asked for."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why a task gave no result."""
@@ -38,6 +42,9 @@ def run_tasks(
         tasks: arguments, picklable.
         workers: 0 runs everything here, one after the other; else the number of Ray workers on this machine.
         address: of a running Ray cluster (`RAY_ADDRESS` counts too); it then decides on the workers.
+
+    Raises:
+        ClusterError: nothing answers at `address`.
     """
     address = address or os.environ.get("RAY_ADDRESS") or None
     if workers == 0 or not tasks:
@@ -117,7 +124,14 @@ def _start(workers: int, address: str | None) -> Any:
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     if address:
         code = {"py_modules": [str(root / name) for name in _PACKAGES]}
-        ray.init(address=address, runtime_env=code, **quiet)
+        try:
+            ray.init(address=address, runtime_env=code, **quiet)
+        except Exception as error:  # Ray has many words for it
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise ClusterError(
+                f"no Ray cluster at address '{address}' (--address or RAY_ADDRESS): {reason}; "
+                "a cluster with token authentication needs RAY_AUTH_MODE=token here too"
+            ) from None
     else:
         ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
     return ray

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.run import Failure, run_tasks
+from pipeline.run import ClusterError, Failure, run_tasks
 from tests.tasks import tries, work
 
 FAILURES = {
@@ -67,3 +67,17 @@ def test_ray_survives_failures_crashes_and_exits(tmp_path: Path) -> None:
     assert results["crash"] == "survived"
     assert {a: tries(a, tmp_path) for a in (*DEADLY, "crash")} == {"kill": 3, "leave": 3, "crash": 3}
     assert {tries(a, tmp_path) for a in (*squares, *FAILURES)} == {1}
+
+
+@pytest.mark.parametrize("error", [ConnectionError("Failed to connect\nmore"), RuntimeError("Failed to connect")])
+def test_no_cluster_where_one_was_asked_for(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Ray itself takes over a minute to give up on an address, so its answer is given here.
+    import ray
+
+    def refuse(**options: object) -> None:
+        assert options["address"] == "head:6379"
+        raise error
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(ClusterError, match=r"^no Ray cluster at address 'head:6379' .*: Failed to connect; a cluster"):
+        list(run_tasks(work, [("square-1", "")], 1, "head:6379"))
