@@ -64,7 +64,8 @@ def _recompose(background: U8, foreground: U8, shadow: U8, occluder: U8, out: U8
             fa = np.uint32(foreground[y, x, 3])
             sh = np.uint32(shadow[y, x])
             if fa == 0 and sh == 0:
-                out[y, x] = background[y, x]
+                for c in range(3):
+                    out[y, x, c] = background[y, x, c]
                 continue
             oa = np.uint32(occluder[y, x, 3])
             for c in range(3):

@@ -107,7 +107,7 @@ def _decoded(name: str, data: bytes) -> Any:
 def test_ray_data(shards: dict[str, list[str]], ours: Samples) -> None:
     import ray
 
-    ray.init(num_cpus=1, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    ray.init(address="local", num_cpus=1, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
         rows = ray.data.read_webdataset([path for paths in shards.values() for path in paths]).take_all()
