@@ -97,6 +97,7 @@ class Watch:
                 return True
             assert time.monotonic() < limit, "the build hangs"
             time.sleep(0.001)
+        assert process.returncode == 0, process.communicate()
         return False
 
     def being_written(self) -> list[int]:
