@@ -12,6 +12,9 @@ from pipeline.licenses import spdx
 from stages.masks import MASK_KINDS
 from stages.types import Frozen
 
+# What a source offers unless it says otherwise; captions and other files beside pictures are not rejected pictures.
+_SUFFIXES = ("[pP][nN][gG]", "[jJ][pP][gG]", "[jJ][pP][eE][gG]", "[wW][eE][bB][pP]", "[gG][iI][fF]", "[bB][mM][pP]")
+PICTURES = tuple(f"**/*.{suffix}" for suffix in (*_SUFFIXES, "[tT][iI][fF]", "[tT][iI][fF][fF]"))
 Metres = Annotated[float, Field(gt=0, le=1000)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -84,7 +87,7 @@ class Source(Frozen):
     sha256: tuple[str, ...] = ()
     path: str = ""
     root: str = ""
-    include: tuple[str, ...] = ("**",)
+    include: tuple[str, ...] = PICTURES
     exclude: tuple[str, ...] = ()
     max_mb: int = Field(2048, ge=1)
     count: int = Field(0, ge=0, le=1_000_000)
