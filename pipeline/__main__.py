@@ -1,19 +1,21 @@
-"""The `layerloom` command: build, validate, inspect, status, render."""
+"""The `layerloom` command: build, validate, inspect, status, render, assets."""
 
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from pipeline.manifest import ManifestError
-from pipeline.run import ClusterError
+from pipeline.run import ClusterError, Machine
 from pipeline.shards import ShardError
 from pipeline.sources import AssetError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+assets = typer.Typer(no_args_is_help=True, help="What scenes are made of.")
+app.add_typer(assets, name="assets")
 _console = Console()
 _errors = Console(stderr=True)
 
@@ -30,6 +32,8 @@ Built = Annotated[Path, typer.Argument(help="Folder of a data set that was built
 Workers = Annotated[int, typer.Option(min=0, help="Worker processes; 0 runs serially, without Ray.")]
 Address = Annotated[str | None, typer.Option(help="Address of a Ray cluster; RAY_ADDRESS counts too.")]
 Cache = Annotated[Path, typer.Option(default_factory=default_cache, help="Folder for downloads and prepared assets.")]
+Device = Annotated[Literal["cpu", "cuda"], typer.Option(help="Where matting, drawing and captioning models run.")]
+GpuShare = Annotated[float, typer.Option(min=0.01, max=64, help="GPUs that one worker with a model takes.")]
 _CORES = os.cpu_count() or 1
 
 
@@ -40,6 +44,8 @@ def build_command(
     cache: Cache,
     workers: Workers = _CORES,
     address: Address = None,
+    device: Device = "cpu",
+    gpu_share: GpuShare = 1.0,
 ) -> None:
     """Build a data set, or go on with one that was interrupted."""
     from pipeline.build import build
@@ -50,7 +56,8 @@ def build_command(
 
     loaded = load_manifest(manifest)
     with Terminal(_console) as terminal:
-        summary = build(loaded, manifest.parent, out.resolve(), cache.resolve(), workers, address, terminal)
+        machine = Machine(workers, address, device, gpu_share)
+        summary = build(loaded, manifest.parent, out.resolve(), cache.resolve(), machine, terminal)
     if not summary.failed:
         describe(out)
     print_summary(_console, loaded, out, summary)
@@ -115,6 +122,32 @@ def render_command(
         _console.print(line, highlight=False, markup=False, soft_wrap=True)
     if made.different:
         raise typer.Exit(1)
+
+
+@assets.command("report")
+def assets_report_command(
+    manifest: Annotated[Path, typer.Argument(help="A manifest, e.g. manifests/data/sample.toml.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    cache: Cache,
+    workers: Workers = _CORES,
+    address: Address = None,
+    device: Device = "cpu",
+    gpu_share: GpuShare = 1.0,
+) -> None:
+    """Fetch and prepare all assets of a manifest; say what was kept and what was not and why, with contact sheets."""
+    from pipeline.asset_report import counts, write_report
+    from pipeline.collect import gather
+    from pipeline.load import load_manifest
+    from pipeline.progress import Terminal
+    from pipeline.summary import print_assets
+
+    loaded, cache = load_manifest(manifest), cache.resolve()
+    with Terminal(_console) as terminal:
+        machine = Machine(workers, address, device, gpu_share)
+        kept, dropped = gather(loaded, manifest.parent, cache, machine, terminal)
+        path = write_report(loaded, kept, dropped, cache, out, terminal)
+    print_assets(_console, counts(kept, dropped))
+    _console.print(f"look at {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.callback()

@@ -15,6 +15,8 @@ from stages.types import U8, Frozen
 class Asset(Frozen):
     """One prepared asset. `sha256` is of its PNG file, which is also its name in the cache.
 
+    `alpha_from` says who cut it out: the file had alpha, a matting model, an annotation, or it was rendered.
+    `photo` names the photograph that it shares with other assets, which stay in its split ("": none).
     `area_px` is the sum of alpha / 255, `cut` the sides (letters of `ltrb`) on which the photograph's edge cut
     the object. `horizon` is a share of the height (0 top, 1 bottom: nothing to stand on; down to -0.5: all of the
     picture is ground; below: a surface seen from above). A background's `support` says what can be in it;
@@ -26,11 +28,14 @@ class Asset(Frozen):
     role: Literal["foreground", "background"]
     source: str
     origin: Literal["real", "generated"]
+    alpha_from: Literal["file", "matte", "annotation", "render"]
     whole: bool
     license: str
     attribution: str
     uri: str
+    photo: str
     caption: str
+    caption_from: Literal["source", "name", "model"]
     width: int
     height: int
     area_px: float
@@ -38,6 +43,10 @@ class Asset(Frozen):
     soft_share: float
     main_component: float
     flatness: float
+    palette: float
+    text_like: float
+    sharpness: float
+    clipped: float
     cut: str
     support: Literal["ground", "air"]
     long_side_m: float

@@ -19,9 +19,10 @@ import orjson
 
 from pipeline import index
 from pipeline.assets import read_table, write_atomic, write_table
-from pipeline.collect import Collected, Listener, collect
+from pipeline.collect import Collected, collect
+from pipeline.listener import Listener
 from pipeline.manifest import Manifest
-from pipeline.run import Failure, run_tasks
+from pipeline.run import Failure, Machine, run_tasks, session
 from pipeline.sample import Maker, encode
 from pipeline.schema import SampleMeta
 from pipeline.shards import ShardError, sample_key, shard_name, sweep, write_shard
@@ -126,9 +127,8 @@ def is_finished(task: ShardTask) -> bool:
         return False
 
 
-def build(
-    manifest: Manifest, base: Path, out: Path, cache: Path, workers: int, address: str | None, to: Listener
-) -> Summary:
+@session()
+def build(manifest: Manifest, base: Path, out: Path, cache: Path, machine: Machine, to: Listener) -> Summary:
     """Build the data set of `manifest` in `out`, or go on with it.
 
     Raises:
@@ -136,7 +136,7 @@ def build(
         ShardError: `out` cannot be written, holds another build, or another process is building there.
     """
     clock = _Clock()
-    collected = collect(manifest, base, cache, workers, address, to)
+    collected = collect(manifest, base, cache, machine, to)
     clock.lap("fetch and prepare")
     with _writing(out):
         for name in _FOLDERS:
@@ -147,7 +147,7 @@ def build(
             fingerprint = _claim(manifest, collected, out)
         tasks = shard_tasks(manifest, out, cache, fingerprint)
         todo = [t for t in tasks if not is_finished(t)]
-        rejects, failed = _run(todo, len(tasks) - len(todo), workers, address, to)
+        rejects, failed = _run(todo, len(tasks) - len(todo), machine, to)
         clock.lap("build")
         _sweep_all(out)  # what killed workers left
         if not failed:
@@ -158,15 +158,13 @@ def build(
     return Summary(manifest.samples, built, clock.seconds, rejects, collected, failed)
 
 
-def _run(
-    todo: list[ShardTask], finished: int, workers: int, address: str | None, to: Listener
-) -> tuple[Counter[str], list[str]]:
+def _run(todo: list[ShardTask], finished: int, machine: Machine, to: Listener) -> tuple[Counter[str], list[str]]:
     to.stage("build", sum(t.stop - t.start for t in todo))
     if finished:
         to.note(f"{finished} finished shards are kept")
     rejects: Counter[str] = Counter()
     failed: list[str] = []
-    for place, result in run_tasks(build_shard, todo, workers, address):
+    for place, result in run_tasks(build_shard, todo, machine.workers, machine.address):
         task = todo[place]
         if isinstance(result, Failure):
             failed.append(f"{task.name}: {result.error}")

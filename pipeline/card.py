@@ -11,6 +11,7 @@ from string import Template
 from typing import Any
 
 from pipeline.assets import write_atomic
+from pipeline.attribution import write_attribution
 from pipeline.facts import Facts, Plan, read_facts, require_finished
 from pipeline.index import read_index
 from pipeline.manifest import Manifest
@@ -32,13 +33,14 @@ _DTYPES = {str: "string", int: "int64", float: "float64", bool: "bool"}
 
 
 def describe(out: Path) -> None:
-    """Write what a person looks at first: preview.png, distributions.png and README.md.
+    """Write what a person looks at first: preview.png, distributions.png, ATTRIBUTION.md and README.md.
 
     Raises:
         ShardError: no build in `out`, or not a finished one.
     """
     write_preview(out)
     write_plots(out)
+    write_attribution(out)
     write_card(out)
 
 

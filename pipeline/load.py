@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.manifest import Manifest, ManifestError, Source, did_you_mean
+from pipeline.manifest import Manifest, ManifestError, did_you_mean
+from pipeline.source import Source
 
 Model = TypeVar("Model", bound=BaseModel)
 

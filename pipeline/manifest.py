@@ -2,40 +2,20 @@
 
 import difflib
 from collections.abc import Iterable
-from functools import cache
 from typing import Annotated, Any, Literal
 
-from license_expression import ExpressionError, ExpressionParseError
 from pydantic import AfterValidator, Field, model_validator
 
-from pipeline.licenses import spdx
+from pipeline.source import Licence, Source
 from stages.masks import MASK_KINDS
 from stages.types import Frozen
 
-# What a source offers unless it says otherwise; captions and other files beside pictures are not rejected pictures.
-_SUFFIXES = ("[pP][nN][gG]", "[jJ][pP][gG]", "[jJ][pP][eE][gG]", "[wW][eE][bB][pP]", "[gG][iI][fF]", "[bB][mM][pP]")
-PICTURES = tuple(f"**/*.{suffix}" for suffix in (*_SUFFIXES, "[tT][iI][fF]", "[tT][iI][fF][fF]"))
-Metres = Annotated[float, Field(gt=0, le=1000)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 class ManifestError(ValueError):
     """A manifest that cannot be used; the text names file, key, bound and value."""
-
-
-@cache
-def _spdx(text: str) -> str:
-    try:
-        parsed = spdx().parse(text, validate=True, strict=True)
-    except (ExpressionError, ExpressionParseError) as error:
-        raise ValueError(f"not an SPDX licence expression: {error}") from None
-    if parsed is None:
-        raise ValueError("not an SPDX licence expression: empty")
-    return text
-
-
-Licence = Annotated[str, AfterValidator(_spdx)]
 
 
 def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
@@ -54,67 +34,6 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     choices = list(choices)
     near = difflib.get_close_matches(word, choices, n=1)
     return f"; did you mean '{near[0]}'?" if near else f"; choose from {', '.join(sorted(choices))}"
-
-
-class Rule(Frozen):
-    """Facts about the files of a source that `match` names (globs); a later rule wins."""
-
-    match: tuple[str, ...] = Field(min_length=1)
-    support: Literal["ground", "air"] | None = None
-    min_object_m: Metres | None = None
-    max_object_m: Metres | None = None
-    horizon: float | None = Field(None, ge=-2, le=1)
-    whole: bool | None = None
-    license: Licence | None = None
-    attribution: str | None = None
-    caption: str | None = None
-
-
-class Source(Frozen):
-    """Where assets come from, under which licence, and what they are for.
-
-    `long_side_m` is how long the objects really are, `long_sides_m` the same for the files that a glob names (a
-    later one wins); scenes put things of like size together. Unknown sizes go with everything.
-    """
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    kind: Literal["apt", "pypi", "npm", "https", "hf", "local", "procedural", "diffusers"]
-    role: Literal["foreground", "background", "photograph"]
-    license: Licence
-    attribution: str = Field(min_length=1)
-    package: str = ""
-    urls: tuple[str, ...] = ()
-    sha256: tuple[str, ...] = ()
-    path: str = ""
-    root: str = ""
-    include: tuple[str, ...] = PICTURES
-    exclude: tuple[str, ...] = ()
-    max_mb: int = Field(2048, ge=1)
-    count: int = Field(0, ge=0, le=1_000_000)
-    size: int = Field(512, ge=16, le=4096)
-    seed: int = Field(0, ge=0, lt=2**63)
-    support: Literal["ground", "air"] = "ground"
-    long_side_m: Metres | None = None
-    long_sides_m: dict[str, Metres] = {}
-    prompts: tuple[str, ...] = ()
-    model_id: str = ""
-    rules: tuple[Rule, ...] = ()
-
-    @property
-    def origin(self) -> Literal["real", "generated"]:
-        """`generated` for what a generator made, else `real`."""
-        return "generated" if self.kind in ("procedural", "diffusers") else "real"
-
-    @model_validator(mode="after")
-    def _complete(self) -> "Source":
-        needed = {"apt": "package", "pypi": "package", "npm": "package", "hf": "path", "local": "path"}
-        needed |= {"https": "urls", "procedural": "count", "diffusers": "model_id"}
-        key = needed[self.kind]
-        if not getattr(self, key):
-            raise ValueError(f"a source of kind '{self.kind}' needs '{key}'")
-        if self.sha256 and len(self.sha256) != len(self.urls):
-            raise ValueError(f"{len(self.sha256)} sha256 for {len(self.urls)} urls")
-        return self
 
 
 class Splits(Frozen):
@@ -200,9 +119,33 @@ class QualityKnobs(Frozen):
     min_coverage: Share = 0.05
     max_soft_share: Share = 0.6
     min_main_component: Share = 0.7
-    max_flatness: Share = 0.5
+    max_flatness: Share = 0.2  # a drawing exceeds both this and the next
+    max_palette: Share = 0.15
+    max_text_like: Share = 0.6
+    min_sharpness: float = Field(15.0, ge=0)
+    max_clipped: Share = 0.15
     min_background_side: int = Field(0, ge=0)
     hash_distance: int = Field(6, ge=0, le=32)
+
+
+class MatteKnobs(Frozen):
+    """How photographs become cut-outs. `model`: `isnet`, the name of a rembg session, or a path to an ONNX file.
+
+    `refine` solves soft edges anew (closed-form matting); `foreground` estimates the object's own colour there,
+    so that nothing of the old background shines through.
+    """
+
+    model: str = Field("isnet", min_length=1)
+    sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    refine: bool = True
+    foreground: Literal["ml", "nearest", "none"] = "ml"
+
+
+class CaptionKnobs(Frozen):
+    """An image-to-text model (Hub id or folder) for assets whose source says nothing; "" leaves them alone."""
+
+    model: str = ""
+    revision: str = ""
 
 
 class Manifest(Frozen):
@@ -224,6 +167,8 @@ class Manifest(Frozen):
     harmonize: _range(0.0, 1.0) = (0.0, 0.6)  # type: ignore[valid-type]
     mask: MaskKnobs = MaskKnobs()
     quality: QualityKnobs = QualityKnobs()
+    matte: MatteKnobs = MatteKnobs()
+    captioner: CaptionKnobs = CaptionKnobs()
     max_attempts: int = Field(100, ge=1, le=10_000)
 
     @model_validator(mode="after")

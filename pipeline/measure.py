@@ -14,8 +14,8 @@ from stages.geometry import warp_object
 from stages.quality import defringe, measure, trim
 from stages.types import U8, Rejected
 
-_CUT_RUN = 0.3  # an opaque run along this share of an edge: the photograph's edge cut the object
-_MAX_PIXELS = 100_000_000
+CUT_RUN = 0.3  # an opaque run along this share of an edge: the photograph's edge cut the object
+MAX_PIXELS = 100_000_000
 
 
 class Measured(NamedTuple):
@@ -33,33 +33,43 @@ def measure_file(data: bytes, name: str, role: str, canvas: int) -> Measured | R
     """
     try:
         if role == "background":
-            return _background(decode_image(data, name=name, max_pixels=_MAX_PIXELS, want="rgb"), canvas)
-        return measure_cutout(decode_image(data, name=name, max_pixels=_MAX_PIXELS, want="rgba"), canvas)
+            return measure_background(decode_image(data, name=name, max_pixels=MAX_PIXELS, want="rgb"), canvas)
+        return measure_cutout(decode_image(data, name=name, max_pixels=MAX_PIXELS, want="rgba"), canvas)
     except DecodeError as error:
         return Rejected(error.reason, str(error).removeprefix(f"{name}: "))  # the same file may have other names
 
 
-def _background(rgb: U8, canvas: int) -> Measured:
+def measure_background(rgb: U8, canvas: int) -> Measured:
+    """Shrink a photograph (h, w, 3) to a short side of 1.5 canvases and measure it."""
     rgb = _shrink(rgb, 1.5 * canvas / min(rgb.shape[:2]))
     return Measured(rgb, {"cut": "", "area_px": float(rgb.shape[0] * rgb.shape[1]), **_common(rgb)})
 
 
-def measure_cutout(rgba: U8, canvas: int) -> Measured | Rejected:
-    """Trim a cut-out, un-mix its fringe, shrink and measure it. Rejected as `transparent` if nothing is left."""
+def measure_cutout(rgba: U8, canvas: int, *, cut_run: float = CUT_RUN, fringed: bool = True) -> Measured | Rejected:
+    """Trim a cut-out, un-mix its fringe (if `fringed`), shrink and measure it.
+
+    `cut_run` is the share of an edge from which on an opaque run means that the photograph ended there. Rejected
+    as `transparent` if nothing is left.
+    """
     if not rgba[..., 3].any():
         return Rejected("transparent", "alpha is 0 everywhere")
-    # Where an opaque run lies along the file's own border, the photograph ended there. Measured before trimming.
-    quality = measure(rgba)
-    runs = {"l": quality.cut_left, "t": quality.cut_top, "r": quality.cut_right, "b": quality.cut_bottom}
-    trimmed = defringe(trim(rgba)[0])
+    trimmed = trim(rgba)[0]
+    trimmed = defringe(trimmed) if fringed else trimmed
     small = _shrink(trimmed, canvas / max(trimmed.shape[:2]))
+    quality = measure(rgba, small)
+    runs = {"l": quality.cut_left, "t": quality.cut_top, "r": quality.cut_right, "b": quality.cut_bottom}
     facts = {
-        "cut": "".join(side for side, run in runs.items() if run > _CUT_RUN),
+        # An opaque run along the file's own border, before trimming: the photograph ended there.
+        "cut": "".join(side for side, run in runs.items() if run > cut_run),
         "area_px": float(small[..., 3].sum(dtype=np.int64)) / 255,
         "coverage": float(quality.alpha_coverage),
         "soft_share": float(quality.soft_share),
         "main_component": float(quality.main_component),
         "flatness": float(quality.flatness),
+        "palette": float(quality.palette),
+        "text_like": float(quality.text_like),
+        "sharpness": float(quality.sharpness),
+        "clipped": float(quality.clipped),
     }
     return Measured(small, facts | _common(small))
 

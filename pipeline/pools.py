@@ -40,9 +40,13 @@ class Pools:
         return draw(rng, pool[first:] if first else pool, lambda a: not strict or (a.support == "air") == scene.air)
 
     def background(self, rng: np.random.Generator, target: Asset) -> Asset:
-        """One with ground for what stands, at its scale: no elephant on a leaf, no giant cherry on a hill."""
+        """One with ground for what stands, at its scale: no elephant on a leaf, no giant cherry on a hill.
+
+        Not the photograph that the target was cut out of, where there is any other.
+        """
         pool = self._ground if target.support == "ground" else self.backgrounds
-        return draw(rng, pool, lambda b: fits(b, target))
+        found = find(rng, pool, lambda b: apart(b, target) and fits(b, target))
+        return found or draw(rng, pool, lambda b: apart(b, target))
 
     def companion(self, rng: np.random.Generator, target: Asset, photo: Asset, strict: bool) -> Asset | None:
         """Another whole thing that stands or flies as the target does; if `strict`, of like size; None if none is.
@@ -55,7 +59,7 @@ class Pools:
             return not own or not a.long_side_m or max(own / a.long_side_m, a.long_side_m / own) <= _NEAR_SIZE
 
         def usable(a: Asset) -> bool:
-            return a.id != target.id and not a.cut
+            return a.id != target.id and not a.cut and apart(photo, a)
 
         if strict:
             return find(rng, self._support[target.support], lambda a: usable(a) and near(a) and fits(photo, a))
@@ -87,6 +91,11 @@ def fits(background: Asset, thing: Asset) -> bool:
     """Whether a thing is neither too small nor too large, in metres, for what a photograph shows."""
     length = thing.long_side_m
     return not length or background.min_object_m <= length <= (background.max_object_m or math.inf)
+
+
+def apart(a: Asset, b: Asset) -> bool:
+    """Whether two assets do not come from one photograph: a scene must not show a thing beside its own picture."""
+    return not a.photo or a.photo != b.photo
 
 
 def _targets(by_reach: Sequence[Asset], real: bool, grounded: bool) -> list[Asset]:

@@ -10,7 +10,7 @@ _EVERY = 5.0  # seconds between plain lines
 
 
 class Terminal:
-    """A listener (see `pipeline.collect.Listener`) that writes to a console; use as a context manager."""
+    """A listener (see `pipeline.listener.Listener`) that writes to a console; use as a context manager."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -1,7 +1,7 @@
 """Splits by asset cluster: pictures that look alike stay together, so no asset is seen in training and in test."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 from pipeline.assets import Asset
 from pipeline.manifest import Manifest
@@ -40,35 +40,61 @@ def _clusters(assets: Sequence[Asset], max_distance: int) -> list[tuple[Asset, s
 def assign(assets: Sequence[Asset], manifest: Manifest) -> list[Asset]:
     """Give every asset its split, by cluster, within each kind of asset in the manifest's shares.
 
-    Clusters are ordered by a hash of seed and name. Every split gets at least one cluster of each kind.
+    Clusters are ordered by a hash of seed and name. Every split gets at least one cluster of each kind. Clusters
+    that share a photograph (its background, its objects) go together: the first kind decides for all.
 
     Raises:
         AssetError: fewer clusters of a kind than splits.
     """
+    family = _families(assets)
     groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for a in assets:
         name = (a.role, a.origin, "cut" if a.cut else a.support)  # each split needs whole ones that stand
-        if a.cluster not in groups[name]:
-            groups[name].append(a.cluster)
+        if family[a.id] not in groups[name]:
+            groups[name].append(family[a.id])
     split_of: dict[str, str] = {}
-    for group, clusters in groups.items():
-        ordered = sorted(clusters, key=lambda c: hash64(f"{manifest.seed}/{c}"))
-        split_of |= _deal(group, ordered, manifest)
-    return [a.model_copy(update={"split": split_of[a.cluster]}) for a in assets]
+    for group, families in groups.items():
+        ordered = sorted(families, key=lambda c: hash64(f"{manifest.seed}/{c}"))
+        split_of |= _deal(group, ordered, manifest, split_of)
+    return [a.model_copy(update={"split": split_of[family[a.id]]}) for a in assets]
 
 
-def _deal(group: tuple[str, str, str], clusters: list[str], manifest: Manifest) -> dict[str, str]:
+def _families(assets: Sequence[Asset]) -> dict[str, str]:
+    """By asset: the first cluster among all that are linked to its own by shared photographs."""
+    parent = {a.cluster: a.cluster for a in assets}
+
+    def root(name: str) -> str:
+        while parent[name] != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    first: dict[str, str] = {}
+    for a in assets:
+        if a.photo:
+            one, other = root(first.setdefault(a.photo, a.cluster)), root(a.cluster)
+            parent[max(one, other)] = min(one, other)
+    return {a.id: root(a.cluster) for a in assets}
+
+
+def _deal(
+    group: tuple[str, str, str], families: list[str], manifest: Manifest, dealt: Mapping[str, str]
+) -> dict[str, str]:
+    """Splits of the families that have none yet, so that the shares of the group come out."""
     shares = manifest.splits.items()
-    if len(clusters) < len(shares):
+    names = [name for name, _ in shares]
+    if len(families) < len(shares):
         if group[2] in ("air", "cut"):  # not needed in every split
-            return dict.fromkeys(clusters, shares[0][0])
-        names = ", ".join(name for name, _ in shares)
+            return {f: dealt.get(f, names[0]) for f in families}
         raise AssetError(
-            f"only {len(clusters)} distinct {group[1]} {group[0]} assets for {len(shares)} splits ({names}); "
-            f"add assets or set a split's share to 0"
+            f"only {len(families)} distinct {group[1]} {group[0]} assets for {len(shares)} splits "
+            f"({', '.join(names)}); add assets or set a split's share to 0"
         )
-    least = 2 if len(clusters) >= 10 else 1  # one background alone would make every test scene look alike
-    counts = [max(least, round(share * len(clusters))) for _, share in shares]
-    counts[counts.index(max(counts))] += len(clusters) - sum(counts)
-    dealt = [name for (name, _), n in zip(shares, counts, strict=True) for _ in range(n)]
-    return dict(zip(clusters, dealt, strict=True))
+    least = 2 if len(families) >= 10 else 1  # one background alone would make every test scene look alike
+    counts = [max(least, round(share * len(families))) for _, share in shares]
+    counts[counts.index(max(counts))] += len(families) - sum(counts)
+    free = [f for f in families if f not in dealt]
+    taken = Counter(dealt[f] for f in families if f in dealt)
+    open_places = [name for name, n in zip(names, counts, strict=True) for _ in range(max(0, n - taken[name]))]
+    open_places += [names[0]] * len(free)  # where other kinds have dealt more to a split than its share
+    return {f: dealt[f] for f in families if f in dealt} | dict(zip(free, open_places, strict=False))

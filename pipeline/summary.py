@@ -1,6 +1,7 @@
 """The end of a build, as text."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -28,3 +29,14 @@ def print_summary(console: Console, manifest: Manifest, out: Path, summary: Summ
     if not summary.failed:
         say(f"{summary.samples} samples of '{manifest.name}' ({summary.built} made now) in {out}")
         say(f"look at {out / 'preview.png'}; check with: layerloom validate {out}")
+
+
+def print_assets(console: Console, counts: Mapping[str, Counter[str]]) -> None:
+    """A line a source: how many assets it offered, kept, and rejected by reason; and a line for all."""
+    total: Counter[str] = Counter()
+    for found in counts.values():
+        total.update(found)
+    for name, found in (*counts.items(), ("all", total)):
+        why = ", ".join(f"{n} {reason}" for reason, n in found.most_common() if reason != "kept")
+        line = f"{name}: {found.total()} offered, {found['kept']} kept" + (f", rejected: {why}" if why else "")
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -12,7 +12,7 @@ from pipeline.assets import Store
 from pipeline.checks import RULES, Problem, Tally
 from pipeline.checks.folder import Folder, check_files, check_pairs, check_splits, read_folder, require_build
 from pipeline.checks.shard import ShardCheck, check_shard
-from pipeline.collect import Listener
+from pipeline.listener import Listener
 from pipeline.run import Failure, run_tasks
 from pipeline.shards import sample_key
 

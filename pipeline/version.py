@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parent.parent
-_LIBRARIES = ("numba", "numpy", "opencv-python-headless", "orjson", "pillow", "pydantic", "simplejpeg", "zlib-ng")
+_LIBRARIES = (
+    "numba",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "orjson",
+    "pillow",
+    "pydantic",
+    "pymatting",
+    "zlib-ng",
+)
 
 
 @cache

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
@@ -74,33 +73,6 @@ def decode_image(
         rgb = np.array(_to_srgb(colour, image.info.get("icc_profile")))
         orientation = _orientation(image)
     return _assemble(_upright(rgb, orientation), alpha if alpha is None else _upright(alpha, orientation), want, name)
-
-
-def decode_jpeg_reduced(
-    data: bytes,
-    *,
-    name: str,
-    min_height: int,
-    min_width: int,
-    max_pixels: int = MAX_PIXELS,
-    min_side: int = MIN_SIDE,
-) -> NDArray[np.uint8]:
-    """As `decode_image(want="rgb")`, but a JPEG comes at 1/4 or 1/2 size where that is still large enough.
-
-    The upright result has at least `min_height` rows and `min_width` columns if the file has. Scaling happens in
-    the DCT domain (libjpeg-turbo), close to a box average, and skips most of the work. Anything but an ordinary
-    grey or RGB/YCbCr JPEG, and whatever fails on this path, is left to `decode_image`.
-    """
-    with _guard(name, data, max_pixels):
-        image = _open(data, name, max_pixels, min_side)
-        profile, orientation = image.info.get("icc_profile"), _orientation(image)
-        ordinary = image.format in ("JPEG", "MPO") and (image.mode == "RGB" or (image.mode == "L" and not profile))
-        needs = (min_height, min_width) if orientation < 5 else (min_width, min_height)
-        reduced = _reduced(data, image.height, image.width, needs) if ordinary else None
-        if reduced is not None:
-            rgb = np.array(_to_srgb(Image.fromarray(reduced), profile)) if profile else reduced
-            return np.ascontiguousarray(_upright(rgb, orientation))
-    return decode_image(data, name=name, max_pixels=max_pixels, min_side=min_side, want="rgb")
 
 
 @contextmanager
@@ -253,19 +225,3 @@ def _assemble(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, want: str
         pixels[..., 3] = alpha
         pixels[alpha == 0] = 0
     return pixels
-
-
-def _reduced(data: bytes, height: int, width: int, needs: tuple[int, int]) -> NDArray[np.uint8] | None:
-    """RGB pixels at 1/4 or 1/2 size as stored, or None where neither is large enough or the file is damaged.
-
-    Other scales of libjpeg-turbo are not used: they take as long as full size.
-    """
-    for factor in (4, 2):
-        rows, columns = -(-height // factor), -(-width // factor)
-        if rows >= needs[0] and columns >= needs[1]:
-            try:
-                pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=rows, min_width=columns, min_factor=factor)
-            except ValueError:
-                return None
-            return np.asarray(pixels, np.uint8)
-    return None

@@ -62,3 +62,25 @@ def _crash(action: str, folder: str) -> str:
         sys.stdout.flush()
         os.kill(os.getpid(), signal.SIGKILL)
     return "survived"
+
+
+class Counting:
+    """A function that knows how often its maker made it: `made` in a folder gets a line each time."""
+
+    def __init__(self, folder: str) -> None:
+        _count("made", folder)
+        self.calls = 0
+
+    def __call__(self, action: str) -> object:
+        """(process, place among the calls of this worker); `die` kills it, `fail` raises."""
+        self.calls += 1
+        if action == "die":
+            os._exit(3)
+        if action == "fail":
+            raise ValueError("bad value")
+        return os.getpid(), self.calls
+
+
+def no_maker(folder: str) -> Counting:
+    """A maker that cannot load its model."""
+    raise ValueError(f"no model in {folder}")

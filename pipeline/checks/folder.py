@@ -154,12 +154,13 @@ def check_files(out: Path, folder: Folder, tally: Tally) -> None:
 
 
 def check_splits(folder: Folder, tally: Tally) -> None:
-    """No id, picture or cluster of the asset table in two splits."""
+    """No id, picture, cluster or photograph of the asset table in two splits."""
     known = [name for name, _ in folder.manifest.splits.items()]
-    for field in ("id", "sha256", "cluster"):
+    for field in ("id", "sha256", "cluster", "photo"):
         splits: dict[str, set[str]] = defaultdict(set)
         for asset in folder.assets:
             splits[getattr(asset, field)].add(asset.split)
+        splits.pop("", None)  # most assets share no photograph
         for value, where in splits.items():
             wrong = len(where) > 1 or not where <= set(known)
             tally.check("split_leak", [f"{field} {value} is in the splits {sorted(where)}"] if wrong else [])

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.source import Rows
 from pipeline.sources.globs import matches
+from stages.types import U8
 
 MB = 1_000_000
 
@@ -19,8 +21,9 @@ class AssetError(ValueError):
 class SourceLike(Protocol):
     """The fields of a manifest's source that fetching reads.
 
-    `package` belongs to apt (`name` or `name=version`) and pypi (`name` or `name==version`), `urls` and
-    `sha256` (none, or one hex digest per URL) to https, `path` to local. `include` and `exclude` are globs
+    `package` belongs to apt (`name` or `name=version`), pypi (`name` or `name==version`) and npm (`name` or
+    `name@version`), `urls` and `sha256` (none, or one hex digest per URL) to https, `path` to local and hf, `rows`
+    to hf. `include` and `exclude` are globs
     over paths inside the source, below `root` where that names a folder in it. `max_mb` (1 MB = 10^6 bytes)
     bounds a source's download and, separately, what the download unpacks to.
     """
@@ -45,19 +48,52 @@ class SourceLike(Protocol):
     def max_mb(self) -> int: ...
     @property
     def root(self) -> str: ...
+    @property
+    def rows(self) -> Rows: ...
+    @property
+    def layout(self) -> str: ...
+
+
+class Part(Protocol):
+    """How one asset is taken out of a file that holds more: an instance of an annotated photograph, a layer.
+
+    Small and picklable: it travels to the worker that reads the file.
+    """
+
+    @property
+    def rough(self) -> bool:
+        """Whether its alpha is a mask drawn by hand or by a detector, whose edge is still to be refined."""
+
+    def key(self) -> str:
+        """What decides the pixels beside the file's own bytes; equal keys mean equal pixels."""
+
+    def pixels(self, data: bytes, name: str) -> U8:
+        """The asset in the file `data`: uint8 (h, w, 3), or straight (h, w, 4) at the photograph's full size.
+
+        `name` is used in messages only. Raises DecodeError, whose reason is counted.
+        """
 
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """One file of a source on this machine.
+    """One asset to be, in a file on this machine.
 
-    `path` is where it lies, `relative` its posix path inside the source (what globs match; bytes that are
-    not UTF-8 appear as U+FFFD), `uri` the machine-independent name that metadata carry.
+    `path` is where the file lies, `relative` its posix path inside the source (what globs match; bytes that are
+    not UTF-8 appear as U+FFFD; unique in a source), `uri` the machine-independent name that metadata carry. The
+    rest is what the source's own metadata say of this one ("" or None: nothing): `license` an SPDX expression,
+    `whole` whether the object's full shape shows, `photo` the photograph it comes from, where several assets may
+    (they stay in one split). `part` is how it is taken out of the file, None for the file as it is.
     """
 
     path: Path
     relative: str
     uri: str
+    caption: str = ""
+    license: str = ""
+    attribution: str = ""
+    whole: bool | None = None
+    photo: str = ""
+    part: Part | None = None
 
 
 def walk_files(root: Path) -> Iterator[tuple[Path, str]]:

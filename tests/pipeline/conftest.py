@@ -10,6 +10,7 @@ import pytest
 from pipeline.build import build
 from pipeline.load import load_manifest
 from pipeline.manifest import Manifest
+from pipeline.run import Machine
 from tests.assets import write_assets
 
 _TINY = Path(__file__).resolve().parents[2] / "manifests" / "data" / "tiny.toml"
@@ -91,6 +92,6 @@ def _changed(manifest: Manifest, changes: dict[str, object]) -> Manifest:
 
 def _built(manifest: Manifest, base: Path, cache: Path, name: str) -> Path:
     out = base.parents[1] / "builds" / name
-    summary = build(manifest, base, out, cache, 0, None, Quiet())
+    summary = build(manifest, base, out, cache, Machine(), Quiet())
     assert not summary.failed
     return out

@@ -24,6 +24,7 @@ from pipeline.build import Summary, build, shard_tasks, split_sizes
 from pipeline.index import read_index, read_rows, sha_column
 from pipeline.load import load_manifest
 from pipeline.manifest import Manifest
+from pipeline.run import Machine
 from pipeline.shards import MEMBERS, ShardError, read_members
 from pipeline.sources import AssetError
 from tests.makers import Silent, hashes, make_manifest, write_small
@@ -46,7 +47,7 @@ def small(base: Path) -> Manifest:
 def reference(base: Path, small: Manifest) -> Path:
     """A finished build. Not to be written to."""
     out = base / "reference"
-    assert not build(small, base, out, base / "cache", 0, None, Silent()).failed
+    assert not build(small, base, out, base / "cache", Machine(), Silent()).failed
     return out
 
 
@@ -55,7 +56,7 @@ def run(base: Path, small: Manifest, quiet) -> Build:
     """Build serially, with the shared cache unless the test names another."""
 
     def of(out: Path, manifest: Manifest = small, workers: int = 0, cache: Path = base / "cache", at: Path = base):
-        return build(manifest, at, out, cache, workers, None, quiet)
+        return build(manifest, at, out, cache, Machine(workers), quiet)
 
     return of
 
@@ -96,7 +97,7 @@ def test_the_folder_holds_what_is_promised_and_nothing_else(reference: Path) -> 
 
 
 def test_the_table_of_assets_is_what_was_collected(base: Path, small: Manifest, reference: Path) -> None:
-    collected = pipeline.collect.collect(small, base, base / "cache", 0, None, Silent())
+    collected = pipeline.collect.collect(small, base, base / "cache", Machine(), Silent())
     assert read_table(reference / "meta" / "assets.parquet") == collected.assets
 
 

@@ -9,11 +9,12 @@ import orjson
 import pytest
 from PIL import Image
 
-import pipeline.collect
+import pipeline.offers
 from pipeline.build import build
 from pipeline.collect import collect
 from pipeline.load import load_manifest
 from pipeline.manifest import Manifest, ManifestError
+from pipeline.run import Machine
 from pipeline.sources import AssetError
 from tests.makers import Silent, write_small
 
@@ -56,7 +57,7 @@ def own(base: Path, tmp_path: Path) -> Path:
 
 
 def run(manifest: Manifest, base: Path, cache: Path, to: Silent | None = None):
-    return collect(manifest, base, cache, 0, None, to or Silent())
+    return collect(manifest, base, cache, Machine(), to or Silent())
 
 
 def changed(manifest: Manifest, **keys) -> Manifest:
@@ -108,7 +109,7 @@ def test_bad_files_are_counted_and_the_build_goes_on(own: Path, small: Manifest,
     deep = np.random.default_rng(1).integers(0, 65535, (300, 300), dtype=np.uint16)
     Image.fromarray(deep).save(own / "photos" / "deep.png")
     out = tmp_path / "out"
-    summary = build(small, own, out, tmp_path / "cache", 0, None, Silent())
+    summary = build(small, own, out, tmp_path / "cache", Machine(), Silent())
     assert (summary.failed, summary.samples) == ([], 24)
     stored = orjson.loads((out / ".build" / "build.json").read_bytes())["rejected_assets"]
     reasons = {d["id"]: d["reason"] for d in stored}
@@ -122,10 +123,10 @@ def test_bad_files_are_counted_and_the_build_goes_on(own: Path, small: Manifest,
 def test_a_licence_outside_the_list_stops_before_anything_is_fetched(
     place: int, base: Path, small: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline.collect, "fetch", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr(pipeline.offers, "fetch", lambda *_: pytest.fail("fetched"))
     manifest = with_source(small, place, license="CC-BY-NC-4.0", rules=[])
     with pytest.raises(ManifestError) as caught:
-        build(manifest, base, tmp_path / "out", tmp_path / "cache", 0, None, Silent())
+        build(manifest, base, tmp_path / "out", tmp_path / "cache", Machine(), Silent())
     name = small.sources[place].name
     assert str(caught.value) == f"source '{name}': license 'CC-BY-NC-4.0' is not in licenses = [CC0-1.0]"
     assert list(tmp_path.iterdir()) == []
@@ -149,26 +150,6 @@ def test_a_source_may_be_allowed_for_some_files_only(base: Path, small: Manifest
     assert not any("kite" in i for i in real)
 
 
-@pytest.mark.parametrize(
-    ("keys", "text"),
-    [
-        (
-            {"kind": "hf"},
-            "source 'cutouts': kind 'hf' is not built yet; it comes with the issue \"Assets at depth\"",
-        ),
-        (
-            {"role": "photograph"},
-            "source 'cutouts': role = 'photograph' needs the matting stage, which is not built yet; "
-            "it comes with the issue \"Assets at depth\" (cut-outs with alpha have role = 'foreground')",
-        ),
-    ],
-)
-def test_what_is_not_built_yet_says_so(keys: dict, text: str, base: Path, small: Manifest, tmp_path: Path) -> None:
-    with pytest.raises(AssetError) as caught:
-        run(with_source(small, 0, **keys), base, tmp_path)
-    assert str(caught.value) == text
-
-
 def test_a_missing_folder(small: Manifest, tmp_path: Path) -> None:
     with pytest.raises(AssetError) as caught:
         run(small, tmp_path, tmp_path / "cache")
@@ -180,7 +161,7 @@ def test_a_missing_folder(small: Manifest, tmp_path: Path) -> None:
 def test_no_apt(base: Path, small: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(AssetError) as caught:
-        run(with_source(small, 0, kind="apt", package="tuxpaint-stamps-default"), base, tmp_path / "cache")
+        run(with_source(small, 0, kind="apt", path="", package="tuxpaint-stamps-default"), base, tmp_path / "cache")
     assert str(caught.value) == (
         "source 'cutouts': kind 'apt' needs apt-get and dpkg-deb, and this machine does not have apt-get and dpkg-deb; "
         "use a 'local' or 'https' source for these files instead"
@@ -242,7 +223,7 @@ def test_an_unreadable_file_names_its_source(own: Path, small: Manifest, tmp_pat
         files[0].path.unlink(missing_ok=True)
         return files
 
-    fetch = pipeline.collect.fetch
-    monkeypatch.setattr(pipeline.collect, "fetch", gone)
+    fetch = pipeline.offers.fetch
+    monkeypatch.setattr(pipeline.offers, "fetch", gone)
     with pytest.raises(AssetError, match=r"^source 'cutouts': \[Errno 2\] No such file or directory: .*\.png'$"):
         run(small, own, tmp_path / "cache")

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from pipeline import load
 from pipeline.load import load_manifest
-from pipeline.manifest import Manifest, ManifestError, Objects, Source, Splits, did_you_mean
+from pipeline.manifest import Manifest, ManifestError, Objects, Splits, did_you_mean
+from pipeline.source import Source
 from stages.masks import MASK_KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +74,7 @@ def test_there_are_shipped_manifests() -> None:
 
 KEYS = [
     ("sampels = 3\n", "sampels: unknown key; did you mean 'samples'?"),
-    ("quxquux = 3\n", "quxquux: unknown key; choose from description, harmonize, licenses, mask, "),
+    ("quxquux = 3\n", "quxquux: unknown key; choose from captioner, description, harmonize, licenses, "),
     ("[objects]\ncuonts = {}\n", "objects.cuonts: unknown key; did you mean 'counts'?"),
     ("[occlusion]\nfracton = 0.1\n", "occlusion.fracton: unknown key; did you mean 'fraction'?"),
     ("[quality]\nhash_dist = 1\n", "quality.hash_dist: unknown key; did you mean 'hash_distance'?"),
@@ -175,7 +176,7 @@ CHANGED = [
     (LOCAL, 'sources = "procedural"', "sources: must be a list (got 'procedural')"),
     (LOCAL, "sources = [3]", "sources[0]: must be a table (got 3)"),
     (LOCAL, 'sources = ["procedurl"]', "sources[0]: no source 'procedurl'; did you mean 'procedural'?"),
-    (LOCAL, 'sources = ["procedural", "zzz"]', "sources[1]: no source 'zzz'; choose from lomiri-wallpapers, "),
+    (LOCAL, 'sources = ["procedural", "zzz"]', "sources[1]: no source 'zzz'; choose from colorbox-photographs, "),
     (LOCAL, 'sources = ["nope.toml"]', "sources[0]: no file 'nope.toml' (looked at "),
     (LOCAL, LOCAL + LOCAL, "sources: the name 'a' is used twice"),
     (LOCAL, 'sources = ["procedural", "procedural"]', "sources: the name 'procedural' is used twice"),
@@ -198,7 +199,7 @@ NEEDS = {
     "https": "urls",
     "hf": "path",
     "procedural": "count",
-    "diffusers": "model_id",
+    "diffusers": "diffusion",
 }
 
 
@@ -209,8 +210,51 @@ def test_each_kind_needs_its_key(kind: str, key: str, error_of) -> None:
 
 
 def test_one_checksum_a_url(error_of) -> None:
-    source = LOCAL.replace('"local"', '"https"') + 'urls = ["https://a.org/b"]\nsha256 = ["1", "2"]\n'
+    source = (
+        LOCAL.replace('"local"', '"https"').replace('path = "x"\n', "")
+        + 'urls = ["https://a.org/b"]\nsha256 = ["1", "2"]\n'
+    )
     assert error_of(TOP + source) == "sources[0]: 2 sha256 for 1 urls"
+
+
+WRONG_KIND = [
+    ('package = "p"\n', "'package' is for kind apt or pypi or npm, not for 'local'"),
+    ('urls = ["https://a.org/b.png"]\n', "'urls' is for kind https, not for 'local'"),
+    ("count = 3\n", "'count' is for kind procedural or diffusers, not for 'local'"),
+    ('rows.split = "test"\n', "'rows' is for kind hf, not for 'local'"),
+    ('diffusion = { model = "m", prompts = ["a"] }\n', "'diffusion' is for kind diffusers, not for 'local'"),
+    ('categories = ["cat"]\n', "categories: needs a layout that has them, layout = 'files' has none"),
+]
+
+
+@pytest.mark.parametrize(("part", "text"), WRONG_KIND)
+def test_keys_that_the_kind_does_not_read_are_mistakes(part: str, text: str, error_of) -> None:
+    assert error_of(TOP + LOCAL + part) == f"sources[0]: {text}"
+
+
+DIFFUSERS = LOCAL.replace('"local"', '"diffusers"').replace('path = "x"\n', "")
+DRAWN = [
+    ("count = 3\ndiffusion.model = 'm'\n", "sources[0].diffusion: give either 'prompts' or 'prompts_file'"),
+    (
+        "count = 3\ndiffusion = { model = 'm', prompts = ['a'], prompts_file = 'b' }\n",
+        "sources[0].diffusion: give either 'prompts' or 'prompts_file'",
+    ),
+    ("diffusion = { model = 'm', prompts = ['a'] }\n", "sources[0]: a source of kind 'diffusers' needs 'count'"),
+    (
+        "count = 3\nrole = 'background'\ndiffusion = { model = 'm', prompts = ['a'] }\n",
+        "sources[0]: a source of kind 'diffusers' makes foregrounds, not role = 'background'",
+    ),
+    (
+        "count = 3\ndiffusion = { model = 'm', prompts = ['a'], setps = 3 }\n",
+        "sources[0].diffusion.setps: unknown key; did you mean 'steps'?",
+    ),
+]
+
+
+@pytest.mark.parametrize(("part", "text"), DRAWN)
+def test_mistakes_about_drawing(part: str, text: str, error_of) -> None:
+    source = DIFFUSERS.replace('role = "foreground"\n', "") if "role" in part else DIFFUSERS
+    assert error_of(TOP + source + part).startswith(text)
 
 
 def test_all_mistakes_are_told_at_once(error_of) -> None:
@@ -255,7 +299,8 @@ def test_splits_need_not_all_be_used() -> None:
 @pytest.mark.parametrize(("kind", "origin"), [("local", "real"), ("procedural", "generated"), ("apt", "real")])
 def test_origin_follows_the_kind(kind: str, origin: str) -> None:
     given = {"name": "a", "kind": kind, "role": "foreground", "license": "MIT", "attribution": "x"}
-    assert Source.model_validate(given | {"path": "x", "count": 1, "package": "p"}).origin == origin
+    key = {"local": {"path": "x"}, "procedural": {"count": 1}, "apt": {"package": "p"}}[kind]
+    assert Source.model_validate(given | key).origin == origin
 
 
 def test_shares_of_counts_are_weights() -> None:

@@ -16,8 +16,10 @@ from PIL import Image
 import pipeline.measure
 import pipeline.prepare
 from pipeline.assets import Asset, Store, read_table, write_table
-from pipeline.manifest import QualityKnobs, Rule, Source
-from pipeline.prepare import Dropped, Task, facts_of, prepare
+from pipeline.describe import facts_of
+from pipeline.manifest import QualityKnobs
+from pipeline.prepare import Dropped, Task, prepare
+from pipeline.source import Rule, Source
 from pipeline.sources import FetchedFile
 from tests.assets import cutout, photo
 
@@ -291,12 +293,12 @@ BAD_FOREGROUNDS = {
     "bomb": (bomb(), "too_many_pixels", "400000000 pixels, must be at most 100000000"),
     "one-pixel": (png(np.full((1, 1, 4), 255, np.uint8)), "too_small", "1"),
     "transparent": (png(np.zeros((90, 90, 4), np.uint8)), "transparent", "alpha is 0 everywhere"),
-    "small": (png(block(60, 60, 5, 5, 50, 50)), "too_small", "long side 45 px"),
+    "small": (png(block(60, 60, 5, 5, 50, 50)), "too_small", "long side 45 px, at least 64 px"),
     "opaque": (png(noise(90, 90)), "cut_on_opposite_sides", "cut at ltrb"),
-    "thin": (png(cross()), "thin_coverage", "0.040 of its box"),
-    "soft": (png(soft()), "too_soft", "1.00 semi-transparent"),
-    "fragmented": (png(holes()), "fragmented", "main part 0.25"),
-    "flat": (png(flat()), "flat_drawing", "1.00 of neighbours are equal"),
+    "thin": (png(cross()), "thin_coverage", "share of its box 0.0396, at least 0.05"),
+    "soft": (png(soft()), "too_soft", "semi-transparent share 1, at most 0.6"),
+    "fragmented": (png(holes()), "fragmented", "main part 0.25, at least 0.7"),
+    "flat": (png(flat()), "drawing", "1 of neighbours equal and 1 in 8 colours, at most 0.2 and 0.15"),
 }
 BAD_BACKGROUNDS = {
     "small": (png(noise(102, 300)), "too_small", "short side 102 px, at least 103"),
@@ -386,7 +388,7 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int]]:
 
 
 def test_generated_assets(make: Make, generator: list) -> None:
-    given = make({}, kind="procedural", count=2, size=96, seed=5, long_side_m=0.4)
+    given = make({}, kind="procedural", path="", count=2, size=96, seed=5, long_side_m=0.4)
     task = given._replace(indices=(3, 7))
     made = prepare(task)
     assert generator == [(5, 3, 96), (5, 7, 96)]
@@ -405,7 +407,7 @@ def test_generated_assets(make: Make, generator: list) -> None:
 def test_generated_assets_are_made_again_with_other_libraries(
     make: Make, generator: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = make({}, kind="procedural", count=1, size=96)._replace(indices=(0,))
+    task = make({}, kind="procedural", path="", count=1, size=96)._replace(indices=(0,))
     prepare(task)
     monkeypatch.setattr(pipeline.prepare, "library_versions", lambda: {"numba": "0"})
     prepare(task)

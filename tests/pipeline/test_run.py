@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.run import ClusterError, Failure, run_tasks
-from tests.tasks import tries, work
+from pipeline.run import ClusterError, Failure, Machine, Needs, run_actors, run_tasks, session
+from tests.tasks import Counting, no_maker, tries, work
 
 FAILURES = {
     "fail-value": "bad value",
@@ -81,3 +81,50 @@ def test_no_cluster_where_one_was_asked_for(error: Exception, monkeypatch: pytes
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(ClusterError, match=r"^no Ray cluster at address 'head:6379' .*: Failed to connect; a cluster"):
         list(run_tasks(work, [("square-1", "")], 1, "head:6379"))
+
+
+def acted(actions: list[str], folder: Path, workers: int, **needs: float) -> list[object]:
+    """Results of counting workers, in the order of the tasks."""
+    found = list(run_actors(Counting, str(folder), actions, workers, needs=Needs(**needs)))
+    assert sorted(place for place, _ in found) == list(range(len(actions)))
+    return [result for _, result in sorted(found)]
+
+
+def test_serially_the_function_is_made_once_and_only_for_tasks(tmp_path: Path) -> None:
+    assert acted([], tmp_path, 0) == []
+    assert not (tmp_path / "made").exists()
+    results = acted(["go", "fail", "go"], tmp_path, 0)
+    assert [r if isinstance(r, Failure) else r[1] for r in results] == [1, Failure("bad value"), 3]
+    assert tries("made", tmp_path) == 1
+
+
+def test_each_worker_makes_its_function_once_and_a_dead_one_is_replaced(tmp_path: Path) -> None:
+    import ray
+
+    with session():
+        results = acted(["go", "fail", *["go"] * 8], tmp_path, 2)
+        assert results[1] == Failure("bad value")
+        good = [r for k, r in enumerate(results) if k != 1]
+        assert len(set(good)) == 9  # had a worker made its function anew, its count would begin again
+        assert len({process for process, _ in good}) <= tries("made", tmp_path) <= 2
+
+        (tmp_path / "deaths").mkdir()
+        results = acted(["go", "die", "go"], tmp_path / "deaths", 1)
+        assert results[1] == Failure(DIED)
+        assert all(isinstance(r, tuple) for r in (results[0], results[2]))
+        assert tries("made", tmp_path / "deaths") >= 3  # each death takes one
+
+        # Their cores are free again.
+        assert outcomes(["square-2", "square-3"], tmp_path, 2) == {"square-2": 4, "square-3": 9}
+        assert list(run_actors(no_maker, "here", ["go"], 2)) == [(0, Failure("no model in here"))]
+        with pytest.raises(ClusterError, match=r"^a worker that holds a model needs 1 GPU, and there is 0$"):
+            acted(["go"], tmp_path, 2, gpus=1.0)
+        with pytest.raises(ClusterError, match=r"needs 1e\+06 GB of memory, and there is \d"):
+            acted(["go"], tmp_path, 2, memory_gb=1e6)
+        assert ray.is_initialized()
+    assert not ray.is_initialized()
+
+
+def test_needs_of_a_model() -> None:
+    assert Machine(2).needs == Needs(1.0, 0.0, 3.0)
+    assert Machine(2, device="cuda", gpu_share=0.5).needs == Needs(1.0, 0.5, 3.0)

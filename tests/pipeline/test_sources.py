@@ -40,6 +40,7 @@ def source(**fields):
         "exclude": (),
         "max_mb": 1,
         "root": "",
+        "layout": "files",
     }
     return SimpleNamespace(**{"name": "pets", "kind": "local", **defaults, **fields})
 
@@ -131,11 +132,12 @@ def test_select_refuses_to_return_nothing(names, exclude, message):
         select(files(*names), ("*.png",), exclude)
 
 
-@pytest.mark.parametrize("kind", ["npm", "hf"])
-def test_kinds_of_a_later_issue(kind, tmp_path):
-    message = f"source 'pets': kind '{kind}' is not fetched"
-    with refused(AssetError, message):
-        fetch(source(kind=kind), tmp_path, tmp_path)
+def test_all_files_of_an_annotated_layout_are_listed(tmp_path):
+    plant(tmp_path / "pets", "cats/a.jpg", "instances.json")
+    asked = source(path="pets", include=("**/*.jpg",))
+    assert [f.relative for f in fetch(asked, tmp_path, tmp_path)] == ["cats/a.jpg"]
+    asked.layout = "coco"
+    assert sorted(f.relative for f in fetch(asked, tmp_path, tmp_path)) == ["cats/a.jpg", "instances.json"]
 
 
 def test_local_lists_a_folder_relative_to_the_base(tmp_path):

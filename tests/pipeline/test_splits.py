@@ -171,3 +171,29 @@ def test_too_few(assets: list, text: str) -> None:
 def test_few_in_the_air_or_cut_go_to_the_first_split() -> None:
     assets = [make_asset("a", support="air"), make_asset("c", cut="l")]
     assert [a.split for a in assign(assets, make_manifest())] == ["train", "train"]
+
+
+def test_all_that_comes_from_a_photograph_stays_in_its_split() -> None:
+    manifest = make_manifest()
+    assets = table()
+    for k in range(20):  # a background, two objects of it; two photographs share a cluster
+        assets += [make_background(f"B{k}", photo=f"p{k}")]
+        assets += [make_asset(f"m{k}-{j}", photo=f"p{k}", support="air" if j else "ground") for j in range(2)]
+    assets += [make_asset("bridge", photo="p3", cluster="m4-0")]
+    split = {a.id: a.split for a in assign(assets, manifest)}
+    assert all(split[f"B{k}"] == split[f"m{k}-0"] == split[f"m{k}-1"] for k in range(20))
+    assert split["m3-0"] == split["m4-0"] == split["bridge"]
+    assert {split[f"B{k}"] for k in range(20)} > {"train"}
+    counts = Counter(a.split for a in assign(assets, manifest) if a.role == "background")
+    assert counts["train"] == pytest.approx(36, abs=2)
+
+
+def test_what_other_kinds_have_dealt_counts() -> None:
+    """Objects whose photographs are all dealt already are taken as they come; the free ones fill up the shares."""
+    manifest = make_manifest(splits={"train": 0.5, "val": 0.25, "test": 0.25})
+    backgrounds = [make_background(f"b{k:02}", photo=f"p{k}") for k in range(40)]
+    objects = [make_asset(f"o{k:02}", photo=f"p{k}" if k < 20 else "") for k in range(40)]
+    done = assign(backgrounds + objects, manifest)
+    split = {a.id: a.split for a in done}
+    assert all(split[f"b{k:02}"] == split[f"o{k:02}"] for k in range(20))
+    assert Counter(a.split for a in done if a.role == "foreground") == {"train": 20, "val": 10, "test": 10}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageCms, ImageOps
 
-from stages.decode import DecodeError, decode_image, decode_jpeg_reduced
+from stages.decode import DecodeError, decode_image
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -565,76 +565,3 @@ def test_threads_do_not_disturb_each_other():
         thread.join()
     assert results == [True] * 80
     assert warnings.filters == before
-
-
-# --- reduced JPEG -------------------------------------------------------------------------------------------
-
-
-def reduced(data: bytes, height: int, width: int, **options) -> np.ndarray:
-    return decode_jpeg_reduced(data, name="a/b.jpg", min_height=height, min_width=width, **options)
-
-
-@pytest.mark.parametrize(
-    ("needs", "shape"),
-    [
-        ((50, 80), (51, 81)),
-        ((51, 81), (51, 81)),
-        ((52, 10), (101, 161)),
-        ((10, 82), (101, 161)),
-        ((101, 161), (101, 161)),
-        ((102, 161), (201, 321)),
-        ((9999, 9999), (201, 321)),
-        ((1, 1), (51, 81)),
-    ],
-)
-def test_reduced_size(needs, shape):
-    for pixels in (smooth(201, 321), smooth(201, 321)[..., 0]):
-        assert reduced(save(pixels, "JPEG"), *needs).shape == (*shape, 3)
-
-
-@pytest.mark.parametrize("factor", [2, 4])
-def test_reduced_is_close_to_a_box_average(factor):
-    data = save(smooth(192, 256), "JPEG", quality=95, subsampling=0)
-    full = rgb(data).astype(float)
-    expected = full.reshape(192 // factor, factor, 256 // factor, factor, 3).mean(axis=(1, 3))
-    result = reduced(data, 192 // factor, 256 // factor)
-    assert np.abs(result - expected).mean() < 2
-    assert result.flags.c_contiguous
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_reduced_is_upright_and_bounds_hold_for_the_upright_picture(orientation):
-    data = oriented(smooth(96, 256), "JPEG", orientation, quality=95)
-    full = rgb(data)
-    height, width = full.shape[0] // 2, full.shape[1] // 2
-    result = reduced(data, height, width)
-    assert result.shape == (height, width, 3)
-    expected = full.reshape(height, 2, width, 2, 3).mean(axis=(1, 3))
-    assert np.abs(result - expected).mean() < 3
-
-
-def test_what_is_no_ordinary_jpeg_is_decoded_in_full():
-    cmyk = save(Image.fromarray(noise(64, 64, 4), "CMYK"), "JPEG")
-    for data in (save(noise(64, 64, 3), "PNG"), cmyk, save(noise(64, 64, 3), "WEBP")):
-        np.testing.assert_array_equal(reduced(data, 8, 8), rgb(data))
-
-
-def test_reduced_converts_profiles():
-    data = save(smooth(96, 128), "JPEG", quality=95, subsampling=0, icc_profile=icc(b"RGB ", [LINEAR] * 3))
-    untagged = reduced(save(smooth(96, 128), "JPEG", quality=95, subsampling=0), 48, 64)
-    assert np.abs(reduced(data, 48, 64) - linear_to_srgb(untagged / 255) * 255).max() <= 2
-
-
-def test_reduced_refuses_what_the_full_decoder_refuses():
-    data = save(noise(64, 64, 3), "JPEG")
-    for broken, options, reason in (
-        (data[: len(data) // 2], {}, "truncated"),
-        (b"", {}, "empty"),
-        (b"text", {}, "unsupported_format"),
-        (data, {"max_pixels": 4095}, "too_many_pixels"),
-        (data, {"min_side": 65}, "too_small"),
-        (save(noise(64, 64, 4), "PNG"), {}, "has_alpha"),
-    ):
-        with pytest.raises(DecodeError, match=r"^a/b\.jpg: ") as caught:
-            reduced(broken, 8, 8, **options)
-        assert caught.value.reason == reason
