@@ -63,7 +63,7 @@ def add_captions(
     said: dict[str, str] = {}
     for place, result in run_actors(CaptionWriter, setup, tasks, machine.workers, machine.address, machine.needs):
         if isinstance(result, Failure):
-            raise AssetError(f"captioner: {result.error}")
+            raise AssetError(result.error if result.error.startswith("captioner") else f"captioner: {result.error}")
         said |= dict(zip(tasks[place].pixels, result, strict=True))
         to.advance(len(result), _NOTHING)
     return [_with_caption(a, said) for a in assets]

@@ -16,7 +16,7 @@ from stages.types import F32, U8, Mask
 F64 = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-_CLEAR, _OPAQUE = 0.02, 0.98  # alpha strictly between these is soft
+_CLEAR, _OPAQUE = 0.05, 0.95  # alpha strictly between these is soft
 _MATTE_PX = 1.0
 _MASK_SHARE, _MASK_PX = 0.01, 1.5  # of the square root of the object's area; at least so many px
 _HOLD = 1e-3
@@ -28,7 +28,7 @@ _PIXELS = 100_000  # windows at a time: bounds the memory of their 9 x 9 matrice
 def trimap(alpha: F32, width: float) -> U8:
     """Trimap of a matte (h, w) in [0, 1]: uint8, 0 background, 255 foreground, 128 unknown.
 
-    Unknown are soft pixels (0.02 < alpha < 0.98), those on either side of the 0.5 contour, and all within
+    Unknown are soft pixels (0.05 < alpha < 0.95), those on either side of the 0.5 contour, and all within
     `width` pixels of them. The picture's frame is no contour.
     """
     solid = (alpha >= 0.5).astype(np.uint8)

@@ -33,6 +33,7 @@ AFFINES = {
 
 def asset(name: str, role: str = "foreground", origin: str = "real", license: str = "CC0-1.0", cut: str = "") -> Asset:
     blank = {n: ZERO.get(f.annotation, "") for n, f in Asset.model_fields.items()}
+    blank |= {"alpha_from": "file", "caption_from": "name"}
     known = {"id": name, "role": role, "origin": origin, "license": license, "cut": cut, "support": "ground"}
     return Asset.model_validate(blank | known | {"width": 100, "height": 50, "horizon": None})
 
