@@ -12,9 +12,10 @@ from pathlib import Path
 from pipeline.__main__ import default_cache
 from pipeline.build import build
 from pipeline.load import load_manifest
+from pipeline.run import Machine
 
 
-class _Quiet:
+class Quiet:
     """A listener that says nothing."""
 
     def stage(self, name: str, total: int) -> None:
@@ -35,7 +36,7 @@ def main() -> None:
     for workers in [0, *range(1, (os.cpu_count() or 1) + 1)]:
         out = Path(tempfile.mkdtemp(prefix="layerloom-bench-"))
         try:
-            done = build(manifest, path.parent, out, default_cache(), workers, None, _Quiet())
+            done = build(manifest, path.parent, out, default_cache(), Machine(workers), Quiet())
             seconds = done.seconds["build"]
             size = sum(p.stat().st_size for p in (out / "data").iterdir()) / 2**20
             rate = f"{done.built / seconds:.1f} samples/s"

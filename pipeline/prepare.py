@@ -16,7 +16,7 @@ from pipeline.prompts import Prompt
 from pipeline.source import Source
 from pipeline.sources import FetchedFile
 from pipeline.tools import Setup, Tools
-from pipeline.version import code_version, library_versions
+from pipeline.version import code_version, library_versions, model_library_versions
 from stages.codec import encode_png
 from stages.rng import hash64
 from stages.types import U8, Rejected
@@ -76,12 +76,10 @@ class Preparer:
         return _judged(task, file, asset_id, stored)
 
     def _file_key(self, task: Task, file: FetchedFile) -> tuple[str, ...]:
-        model = self._tools.setup.matte
         if file.part:
             return (file.part.key(), task.source.role, _dumped(task.matte), code_version("pipeline.cut"))
         if task.source.role == "photograph":
-            assert model is not None
-            return ("photograph", model.sha256, _dumped(task.matte), code_version("pipeline.cut"))
+            return ("photograph", self._network(), _dumped(task.matte), code_version("pipeline.cut"))
         return (task.source.role, code_version("pipeline.measure"))
 
     def _measured(self, task: Task, file: FetchedFile, data: bytes, name: str) -> Measured | Rejected:
@@ -119,9 +117,8 @@ class Preparer:
         return painter.draw(prompts, seeds, size=size, steps=d.steps, guidance=d.guidance, negative=d.negative)
 
     def _drawn_key(self, task: Task, place: int) -> tuple[str, ...]:
-        d, model = task.source.diffusion, self._tools.setup.matte
+        d = task.source.diffusion
         assert d is not None
-        assert model is not None
         fixed = d.model_dump_json(include={"model", "revision", "dtype", "steps", "guidance", "negative"})
         what = (
             task.prompts[place].text,
@@ -129,8 +126,14 @@ class Preparer:
             str(task.source.size),
             self._tools.setup.device,
         )
-        code = (code_version("stages.diffuse"), code_version("pipeline.cut"))
-        return (fixed, *what, self._tools.setup.device, model.sha256, _dumped(task.matte), *code)
+        code = (code_version("stages.diffuse"), code_version("pipeline.cut"), str(model_library_versions()))
+        return (fixed, *what, self._tools.setup.device, self._network(), _dumped(task.matte), *code)
+
+    def _network(self) -> str:
+        """What decides the mattes of the worker's network."""
+        model = self._tools.setup.matte
+        assert model is not None
+        return model.sha256 or f"{model.name} {model_library_versions()}"
 
     def _cut(self, task: Task, picture: U8 | Rejected) -> Measured | Rejected:
         if isinstance(picture, Rejected):

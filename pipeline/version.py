@@ -1,6 +1,7 @@
 """Fingerprints: what decides the bytes of a build, and a readable difference between two builds."""
 
 import ast
+import contextlib
 import hashlib
 from functools import cache
 from importlib import metadata
@@ -9,17 +10,9 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parent.parent
-_LIBRARIES = (
-    "numba",
-    "numpy",
-    "onnxruntime",
-    "opencv-python-headless",
-    "orjson",
-    "pillow",
-    "pydantic",
-    "pymatting",
-    "zlib-ng",
-)
+_PLAIN = ("numba", "numpy", "opencv-python-headless", "orjson", "pillow", "pydantic", "zlib-ng")
+_CUTTING = ("onnxruntime", "pycocotools", "pymatting", "scipy")
+_MODEL_LIBRARIES = ("diffusers", "rembg", "torch", "transformers")  # only where models run that need them
 
 
 @cache
@@ -61,9 +54,20 @@ def _exists(module: str) -> bool:
     return _file(module).is_file()
 
 
+@cache
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that touch pixels or bytes."""
-    return {name: metadata.version(name) for name in _LIBRARIES}
+    return {name: metadata.version(name) for name in sorted((*_PLAIN, *_CUTTING))}
+
+
+@cache
+def model_library_versions() -> dict[str, str]:
+    """Versions of the libraries that run models, those that are installed."""
+    found = {}
+    for name in _MODEL_LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def digest(data: bytes) -> str:

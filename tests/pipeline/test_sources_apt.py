@@ -45,7 +45,8 @@ esac
 
 
 def source(package="pets", **fields):
-    defaults = {"urls": (), "sha256": (), "path": "", "include": ("**/*.png",), "exclude": (), "max_mb": 1, "root": ""}
+    defaults = {"urls": (), "sha256": (), "path": "", "include": ("**/*.png",), "exclude": (), "max_mb": 1}
+    defaults |= {"root": "", "layout": "files"}
     return SimpleNamespace(name="wall", kind="apt", package=package, **{**defaults, **fields})
 
 

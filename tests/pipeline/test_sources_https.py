@@ -44,7 +44,8 @@ def site():
 
 
 def source(*urls, **fields):
-    defaults = {"package": "", "sha256": (), "path": "", "include": (), "exclude": (), "max_mb": 1, "root": ""}
+    defaults = {"package": "", "sha256": (), "path": "", "include": (), "exclude": (), "max_mb": 1}
+    defaults |= {"root": "", "layout": "files"}
     return SimpleNamespace(name="pets", kind="https", urls=urls, **{**defaults, **fields})
 
 

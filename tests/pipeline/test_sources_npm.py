@@ -25,7 +25,8 @@ VIEW = {
 
 
 def source(package, **fields):
-    defaults = {"urls": (), "sha256": (), "path": "", "include": ("**/*.png",), "exclude": (), "max_mb": 1, "root": ""}
+    defaults = {"urls": (), "sha256": (), "path": "", "include": ("**/*.png",), "exclude": (), "max_mb": 1}
+    defaults |= {"root": ""}
     return SimpleNamespace(name="pets", kind="npm", layout="files", package=package, **{**defaults, **fields})
 
 

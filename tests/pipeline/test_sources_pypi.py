@@ -13,7 +13,8 @@ TAG = "py3-none-any"
 
 
 def source(package, **fields):
-    defaults = {"urls": (), "sha256": (), "path": "", "include": ("**/*.png",), "exclude": (), "max_mb": 1, "root": ""}
+    defaults = {"urls": (), "sha256": (), "path": "", "include": ("**/*.png",), "exclude": (), "max_mb": 1}
+    defaults |= {"root": "", "layout": "files"}
     return SimpleNamespace(name="pets", kind="pypi", package=package, **{**defaults, **fields})
 
 

@@ -11,7 +11,8 @@ from pipeline.sources import AssetError, fetch
 
 
 def source(**fields):
-    defaults = {"package": "", "urls": (), "sha256": (), "include": (), "exclude": (), "max_mb": 1, "root": ""}
+    defaults = {"package": "", "urls": (), "sha256": (), "include": (), "exclude": (), "max_mb": 1}
+    defaults |= {"root": ""}
     known = {"name": "pets", "kind": "local", "path": "pets", "layout": "files"}
     return SimpleNamespace(**{**defaults, **known, **fields})
 

@@ -143,6 +143,14 @@ def test_rembgs_stretch_is_undone(rembg_home):
     assert (stretched.min(), stretched.max()) == (0, 255)  # what is undone
 
 
+def test_the_normalisations_of_rembg_and_of_isnet_agree(rembg_home):
+    # (v - 128) / 256 and v / 255 - 0.5 are at most 1 / 512 apart.
+    path = save_network(rembg_home / "isnet-general-use.onnx", shape=(1, 3, 1024, 1024), bias=0.4, gain=0.6)
+    rgb = half_bright()
+    off = np.abs(RembgMatter("isnet-general-use").alpha(rgb) - OnnxMatter(path).alpha(rgb))
+    assert off.max() < 0.6 / 512 + 1 / 255
+
+
 def test_an_even_answer_of_rembg_stays_what_it_was(rembg_home):
     save_network(rembg_home / "isnet-general-use.onnx", shape=(1, 3, 1024, 1024), gain=0.0, bias=0.125)
     np.testing.assert_array_equal(RembgMatter("isnet-general-use").alpha(half_bright()), 0.125)

@@ -87,13 +87,17 @@ def test_a_rough_mask_finds_the_edge():
     assert sad(found, alpha) < 0.4 * sad(mask, alpha)
 
 
-def test_a_matte_without_any_opaque_pixel_is_held():
-    """Closed-form matting alone would have nothing but background to spread."""
-    grey = np.full((60, 60, 3), 128, np.uint8)
-    alpha = np.zeros((60, 60), np.float32)
-    alpha[10:50, 10:50] = 0.5
-    found = refine(grey, alpha)
-    assert np.abs(found[24:36, 24:36] - 0.5).max() < 0.05
+def test_a_strong_hold_gives_the_matte_back_and_a_weaker_one_moves_it_further(monkeypatch):
+    rgb, alpha = disc()
+    blurred = cv2.GaussianBlur(alpha, (0, 0), 2)
+    kept = np.where(trimap(blurred, 1.0) == 128, blurred, blurred > 0.5)
+    moved = []
+    for hold in (1e9, 1.0, 1e-1, 1e-3):
+        monkeypatch.setattr(module, "_HOLD", hold)
+        moved.append(sad(refine(rgb, blurred), kept))
+    assert moved[0] < 1e-3
+    assert moved == sorted(moved)
+    assert moved[-1] > 50
 
 
 def test_the_trimap_follows_softness_and_contour():
