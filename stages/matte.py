@@ -49,7 +49,8 @@ def cut_out(
     rgb, alpha, inside = _crop_and_shrink(rgb, alpha, long_side, refine)
     if refine:
         solved = refine_mask(rgb, alpha > 0.5) if rough else refine_matte(rgb, alpha)
-        alpha = main_part(np.where(inside, solved, np.float32(0)), parts)
+        alpha = main_part(solved, parts)
+    alpha = np.where(inside, alpha, np.float32(0))
     return _no_object(alpha) or _unsure(alpha) or _quantised(estimate_foreground(rgb, alpha, foreground), alpha)
 
 

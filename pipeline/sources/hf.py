@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,8 +96,9 @@ def _state(folder: Path | None) -> str:
 def _fill(entry: Path, source: SourceLike, origin: Origin) -> None:
     files, room = entry / "files", source.max_mb * MB
     files.mkdir(parents=True)
-    with (entry / "rows.jsonl").open("w", encoding="utf-8") as out, quiet():
-        for row in read_rows(_asked(source.rows), _columns(source.rows), origin, room):
+    rows = read_rows(_asked(source.rows), _columns(source.rows), origin, room)
+    with (entry / "rows.jsonl").open("w", encoding="utf-8") as out, quiet(), closing(rows):
+        for row in rows:
             room -= len(row.data)
             if room < 0:
                 raise AssetError(f"the pictures up to row {row.number} exceed max_mb = {source.max_mb}")

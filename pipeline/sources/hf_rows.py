@@ -1,9 +1,10 @@
 """Reading the rows of a data set through the library `datasets`, one at a time and without decoding."""
 
+import gc
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -44,9 +45,10 @@ class Row(NamedTuple):
     facts: Facts
 
 
-def read_rows(asked: Asked, columns: Columns, origin: Origin, max_bytes: int) -> Iterator[Row]:
+def read_rows(asked: Asked, columns: Columns, origin: Origin, max_bytes: int) -> Generator[Row, None, None]:
     """Stream the first `asked.limit` rows; at most `max_bytes` + 1 bytes are read of one picture.
 
+    One row is held at a time, and of Parquet what the library reads ahead: up to the rest of one file.
     A URI is `hf:<id>@<commit>/<config>/<split>/<row>`, without the parts that are not known. A row without a
     picture has no bytes. Raises AssetError, in one line, if the library is missing, or the data set, its config,
     split or a column is, if it cannot be reached, if the image column does not hold pictures, or if a picture or a
@@ -59,12 +61,18 @@ def read_rows(asked: Asked, columns: Columns, origin: Origin, max_bytes: int) ->
     at = "/".join(p for p in (f"{origin.name}@{version}" if version else origin.name, asked.config, asked.split) if p)
     picked = _attempt("", partial(columns.undecoded, stream))
     held = iter(picked.take(asked.limit))
-    for number in range(asked.limit):
-        row = _attempt(f"row {number}: ", partial(next, held, None))
-        if row is None:
-            return
-        data = _attempt(f"row {number}: ", partial(_bytes, row[columns.image], home, max_bytes))
-        yield Row(number, f"hf:{at}/{number}", data, columns.facts(row, picked.features or {}))
+    try:
+        for number in range(asked.limit):
+            row = _attempt(f"row {number}: ", partial(next, held, None))
+            if row is None:
+                return
+            data = _attempt(f"row {number}: ", partial(_bytes, row[columns.image], home, max_bytes))
+            yield Row(number, f"hf:{at}/{number}", data, columns.facts(row, picked.features or {}))
+    finally:
+        # A Parquet scan that is left half done, and lives until Python ends, may keep it from ending.
+        held.close()
+        del stream, picked, held
+        gc.collect()
 
 
 @contextmanager
@@ -93,12 +101,7 @@ def _library() -> Any:
 
 
 def _builder(asked: Asked, origin: Origin) -> Any:
-    builder = _library().load_dataset_builder(origin.path, asked.config or None, revision=asked.revision or None)
-    if hasattr(builder.config, "fragment_scan_options"):  # of Parquet: by default a whole file is held as it is read
-        from pyarrow.dataset import ParquetFragmentScanOptions
-
-        builder.config.fragment_scan_options = ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
-    return builder
+    return _library().load_dataset_builder(origin.path, asked.config or None, revision=asked.revision or None)
 
 
 class _Home(NamedTuple):
