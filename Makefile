@@ -59,6 +59,7 @@ $(VENV)/bin/pip:
 
 $(VENV)/.data: pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --editable .
+	$(BIN)/python -c 'import pymatting' # compiles its kernels, once
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.data

@@ -12,6 +12,7 @@ from pipeline.source import Source
 from pipeline.sources import npm
 from pipeline.sources.common import AssetError
 from pipeline.sources.workspace import publish, workspace
+from stages.lazy import own_kernels
 from stages.networks import rembg_names
 
 # IS-Net for general use (Qin et al., "Highly accurate dichotomous image segmentation", ECCV 2022) comes in two
@@ -133,7 +134,8 @@ def _join(files: dict[str, Path], target: Path) -> None:
 
 def _from_rembg(_: Path) -> Model:
     try:
-        from rembg.sessions import sessions
+        with own_kernels():  # it imports pymatting
+            from rembg.sessions import sessions
     except ImportError:
         raise AssetError("rembg is not installed") from None
     try:

@@ -8,6 +8,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from stages.lazy import own_kernels
 from stages.types import F32, U8
 
 Foreground = Literal["ml", "nearest", "none"]
@@ -33,7 +34,8 @@ def estimate_foreground(rgb: U8, alpha: F32, method: Foreground) -> U8:
 
 
 def _multi_level(rgb: U8, alpha: F32) -> U8:
-    from pymatting import estimate_foreground_ml
+    with own_kernels():
+        from pymatting import estimate_foreground_ml
 
     colour = estimate_foreground_ml(rgb / np.float32(255), alpha)
     # Opaque pixels are not mixed; the solver would smooth them all the same.

@@ -32,6 +32,20 @@ def one_line(error: BaseException) -> str:
 
 
 @contextmanager
+def own_kernels() -> Iterator[None]:
+    """Inside, libraries that are imported keep their compiled kernels beside their own files.
+
+    Ours are compiled anew with every version of this package (see `stages`); pymatting's take 40 seconds.
+    """
+    settings: Any = library("numba").config
+    ours, settings.CACHE_DIR = settings.CACHE_DIR, ""
+    try:
+        yield
+    finally:
+        settings.CACHE_DIR = ours
+
+
+@contextmanager
 def quiet() -> Iterator[None]:
     """Inside, the model libraries show no bars and log errors only, and their known harmless warnings are ignored."""
     loggers = [sys.modules[name] for name in _LOGGERS if name in sys.modules]

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lazy import own_kernels
 from stages.types import F32, U8
 
 Device = Literal["cpu", "cuda"]
@@ -115,7 +116,8 @@ class _Recorder:
 def rembg_names() -> list[str]:
     """Names of the rembg sessions that find an object on this machine; ValueError if rembg is not installed."""
     try:
-        from rembg.sessions import sessions
+        with own_kernels():  # it imports pymatting
+            from rembg.sessions import sessions
     except ImportError:
         raise ValueError("rembg is not installed: pip install 'layerloom[rembg]'") from None
     return sorted(n for n, kind in sessions.items() if n not in _NO_MATTERS and kind.is_local())

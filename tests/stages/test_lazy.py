@@ -1,8 +1,11 @@
 """Libraries that may be missing, and what they say unasked."""
 
+import os
+import subprocess
 import sys
 import warnings
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +52,19 @@ def test_quiet_ignores_one_warning_only() -> None:
 def test_one_line() -> None:
     assert one_line(ValueError(" a\n  b")) == "a b"
     assert len(one_line(ValueError("x" * 999))) == 300
+
+
+def test_libraries_keep_their_kernels_beside_their_own_files(tmp_path: Path) -> None:
+    """In a fresh process: ours go to a folder of this version, a library's to its own."""
+    package = tmp_path / "compiled"
+    package.mkdir()
+    kernel = "import numba\n@numba.njit('f8(f8)', cache=True)\ndef twice(x):\n    return 2 * x\n"
+    (package / "__init__.py").write_text(kernel)
+    code = (
+        "import numba, stages\nfrom stages.lazy import own_kernels\nbefore = numba.config.CACHE_DIR\n"
+        "with own_kernels():\n    import compiled\nprint(compiled.twice(2.0), numba.config.CACHE_DIR == before != '')"
+    )
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True).stdout
+    assert out.split() == ["4.0", "True"]
+    assert list((package / "__pycache__").glob("*.nbi"))
