@@ -96,9 +96,9 @@ def _files(source: Source, allow: Sequence[str], base: Path, cache: Path) -> tup
 
 
 def _annotated(source: Source, files: Sequence[FetchedFile]) -> tuple[list[FetchedFile], list[Skipped]]:
-    found, skipped = read_layout(source, files)
     include = () if source.include == PICTURES else source.include  # the default is for files, not for what is in them
     try:
+        found, skipped = read_layout(source, files)
         return select(found, include, source.exclude), skipped
     except AssetError as error:
         raise AssetError(f"source {source.name!r}: {error}") from error

@@ -12,6 +12,7 @@ from pipeline.collect import gather
 from pipeline.load import load_manifest
 from pipeline.prepare import Dropped
 from pipeline.run import Machine
+from pipeline.sources import AssetError
 from stages.codec import encode_png
 from tests.assets import cutout
 from tests.layouts import put_json
@@ -105,3 +106,11 @@ def test_rows_of_a_hub_data_set_become_assets_if_their_licence_is_allowed(tmp_pa
         "LicenseRef-unlisted-all-rights-reserved",
         "LicenseRef-unlisted-none",
     ]
+
+
+def test_a_layout_whose_files_are_not_there_names_the_source(tmp_path: Path) -> None:
+    (tmp_path / "coco").mkdir()
+    (tmp_path / "coco" / "readme.txt").write_text("no annotations")
+    text = source("foreground", name="things", kind="local", path="coco", layout="coco")
+    with pytest.raises(AssetError, match=r"^source 'things': layout = 'coco' needs a .json file with images"):
+        gathered(text, tmp_path)
