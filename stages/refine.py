@@ -2,8 +2,8 @@
 
 Closed-form matting (Levin, Lischinski & Weiss, "A closed-form solution to natural image matting", TPAMI 2008),
 held to the matte that is there as the paper holds to scribbles: x minimises x'Lx + hold * |x - matte|^2 over the
-unknown pixels, L being the matting Laplacian (eq. 12). Without that hold a wrong trimap ruins the matte: on hair,
-nets and plants plain closed-form and KNN matting were worse than the network's own matte, this never was by much.
+unknown pixels, L being the matting Laplacian (eq. 12). Without that hold single pictures come out better, but a matte
+that is wrong in whole regions is made much worse (a net before plants: SAD 79 to 107 thousand pixels).
 """
 
 import cv2
@@ -17,6 +17,7 @@ F64 = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 _CLEAR, _OPAQUE = 0.05, 0.95  # alpha strictly between these is soft
+# Lowest mean error among bands of 1, 2, 4 and 5 px and holds of 1e-6 to 0.3; see benchmarks/matting.py.
 _MATTE_PX = 1.0
 _MASK_SHARE, _MASK_PX = 0.01, 1.5  # of the square root of the object's area; at least so many px
 _HOLD = 1e-3
