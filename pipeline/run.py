@@ -241,7 +241,8 @@ def _fitting(resources: dict[str, float], needs: "Needs") -> int:
         if amount > resources.get(name, 0.0):
             unit = f"{amount / 1e9:g} GB of memory" if name == "memory" else f"{amount:g} {name}"
             have = resources.get(name, 0.0) / (1e9 if name == "memory" else 1)
-            raise ClusterError(f"a worker that holds a model needs {unit}, and there is {have:.3g}")
+            hint = "; --workers 0 asks for none" if name == "memory" else ""
+            raise ClusterError(f"a worker that holds a model needs {unit}, and there is {have:.3g}{hint}")
     return min(int(resources[name] / amount) for name, amount in asked.items() if amount)
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.build import build
 from pipeline.load import load_manifest
+from pipeline.run import Machine
 from tests.makers import Silent, hashes, write_small
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +35,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reference(base: Path) -> dict[str, str]:
     """SHA-256 of every file of an undisturbed build."""
     out = base / "reference"
-    assert not build(load_manifest(base / "small.toml"), base, out, base / "cache", 0, None, Silent()).failed
+    assert not build(load_manifest(base / "small.toml"), base, out, base / "cache", Machine(), Silent()).failed
     found = hashes(out)
     assert sum(name.startswith("data/") for name in found) == SHARDS
     return found
