@@ -9,7 +9,7 @@ from pipeline.describe import license_of
 from pipeline.layouts import Skipped, read_layout
 from pipeline.licenses import allowed
 from pipeline.listener import Listener
-from pipeline.manifest import Manifest
+from pipeline.manifest import Manifest, ManifestError
 from pipeline.models import Model, resolve
 from pipeline.prepare import Dropped, Task
 from pipeline.prompts import Prompts
@@ -36,7 +36,7 @@ def offers(manifest: Manifest, base: Path, cache: Path, to: Listener) -> tuple[l
 
     Raises AssetError where a source or a model cannot be had, ManifestError for prompts that make no sense.
     """
-    prompts = {s.name: Prompts(s.diffusion, s.seed, base) for s in manifest.sources if s.diffusion}
+    prompts = {s.name: _prompts(s, base) for s in manifest.sources if s.diffusion}
     to.stage("fetch", len(manifest.sources))
     model = _model(manifest, base, cache)
     plain, photographs, drawn = Offer("prepare", None, []), Offer("matte", Setup(matte=model), []), []
@@ -63,6 +63,14 @@ def _model(manifest: Manifest, base: Path, cache: Path) -> Model | None:
     if not any(s.role == "photograph" or s.diffusion for s in manifest.sources):
         return None
     return resolve(manifest.matte.model, manifest.matte.sha256, cache, base)
+
+
+def _prompts(source: Source, base: Path) -> Prompts:
+    assert source.diffusion is not None
+    try:
+        return Prompts(source.diffusion, source.seed, base)
+    except ManifestError as error:
+        raise ManifestError(f"source '{source.name}': {error}") from None
 
 
 def _draw(task: Task, prompts: Prompts) -> list[Task]:

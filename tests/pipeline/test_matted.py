@@ -11,7 +11,7 @@ from pipeline.assets import Asset, Store
 from pipeline.build import build
 from pipeline.collect import gather
 from pipeline.load import load_manifest
-from pipeline.manifest import Manifest
+from pipeline.manifest import Manifest, ManifestError
 from pipeline.run import Machine
 from pipeline.sources import AssetError
 from tests.assets import photo
@@ -214,6 +214,15 @@ def test_drawn_objects_are_cut_out_and_kept_if_whole(
     asked.clear()
     assert prepared(drawn, base) == (kept, dropped)
     assert asked == []
+
+
+def test_prompts_that_make_no_sense_stop_before_anything_is_fetched(
+    base: Path, manifest: Callable[..., Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.offers.fetch", refuse)
+    wrong = manifest(DRAWN.replace("{colour} cup", "{color} cup"))
+    with pytest.raises(ManifestError, match=r"^source 'drawn': .*\{color\}.*did you mean 'colour'"):
+        prepared(wrong, base)
 
 
 # --- captions -----------------------------------------------------------------------------------------------
