@@ -21,19 +21,8 @@ from stages.types import U8
 _THUMB, _COLUMNS, _MOST = 128, 12, 96
 _FIELDS = (
     *("id", "origin", "alpha_from", "whole", "cut", "license", "attribution", "uri", "caption", "caption_from"),
-    *(
-        "width",
-        "height",
-        "coverage",
-        "soft_share",
-        "main_component",
-        "flatness",
-        "palette",
-        "text_like",
-        "sharpness",
-        "clipped",
-    ),
-    *("phash", "cluster", "sha256"),
+    *("width", "height", "coverage", "soft_share", "main_component", "flatness", "palette", "text_like"),
+    *("sharpness", "clipped", "phash", "cluster", "sha256"),
 )
 
 

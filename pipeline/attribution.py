@@ -4,7 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from pipeline.assets import Asset, write_atomic
-from pipeline.facts import read_facts, require_finished
+from pipeline.facts import Facts, read_facts, require_finished
 from pipeline.markup import markdown
 
 _HEAD = """# Attribution
@@ -16,16 +16,17 @@ passes them on has to say so where a licence asks for it, and has to meet the li
 """
 
 
-def write_attribution(out: Path) -> Path:
+def write_attribution(out: Path, facts: Facts | None = None) -> Path:
     """Write `out`/ATTRIBUTION.md of the finished build in `out`; returns its path. Same build, same bytes.
 
-    Every asset that a sample shows has a line, by source, licence and author.
+    Every asset that a sample shows has a line, by source, licence and author. `facts` are those of the build, if
+    they are known already.
 
     Raises:
         ShardError: no build, or not a finished one.
     """
     require_finished(out)
-    facts = read_facts(out)
+    facts = facts or read_facts(out)
     path = out / "ATTRIBUTION.md"
     write_atomic(path, attribution([a for a in facts.assets if facts.uses[a.id]]).encode())
     return path

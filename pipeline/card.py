@@ -39,21 +39,22 @@ def describe(out: Path) -> None:
         ShardError: no build in `out`, or not a finished one.
     """
     write_preview(out)
-    write_plots(out)
-    write_attribution(out)
-    write_card(out)
+    facts = read_facts(out)
+    write_plots(out, facts)
+    write_attribution(out, facts)
+    write_card(out, facts)
 
 
-def write_card(out: Path) -> Path:
+def write_card(out: Path, facts: Facts | None = None) -> Path:
     """Write the data-set card of the finished build in `out` as `out`/README.md; returns its path.
 
-    The same build gives the same bytes.
+    The same build gives the same bytes. `facts` are those of the build, if they are known already.
 
     Raises:
         ShardError: no build, or not a finished one.
     """
     plan, index = require_finished(out), read_index(out)
-    facts = read_facts(out)
+    facts = facts or read_facts(out)
     text = f"---\n{yaml(front_matter(plan.manifest, facts, index))}---\n{_body(plan, facts, index)}"
     write_atomic(out / "README.md", text.encode())
     return out / "README.md"

@@ -85,9 +85,9 @@ def _prepared(offer: Offer, machine: Machine, to: Listener) -> Iterable[list[Ass
 
 
 def _check_license(source: Source, allow: Sequence[str]) -> None:
-    licenses = [source.license, *(r.license for r in source.rules if r.license), *source.rows.licenses.values()]
     if source.rows.license or source.layout != "files":  # its own metadata say what each file's licence is
         return
+    licenses = [source.license, *(r.license for r in source.rules if r.license)]
     if not any(allowed(text, allow) for text in licenses):
         raise ManifestError(
             f"source '{source.name}': license '{source.license}' is not in licenses = [{', '.join(allow)}]"

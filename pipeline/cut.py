@@ -6,7 +6,7 @@ What `pipeline.measure` does for files that are cut out already; the cache of su
 import numpy as np
 
 from pipeline.manifest import MatteKnobs
-from pipeline.measure import MAX_PIXELS, Measured, measure_background, measure_cutout
+from pipeline.measure import MAX_PIXELS, Measured, measure_background, measure_cutout, refusal
 from pipeline.sources.common import Part
 from stages.decode import DecodeError, decode_image
 from stages.matte import Matter, cut_out
@@ -25,7 +25,7 @@ def measure_photograph(data: bytes, name: str, canvas: int, matter: Matter, knob
     try:
         rgb = decode_image(data, name=name, max_pixels=MAX_PIXELS, want="rgb")
     except DecodeError as error:
-        return Rejected(error.reason, str(error).removeprefix(f"{name}: "))
+        return refusal(error, name)
     return _cut(rgb, matter.alpha(rgb), canvas, knobs)
 
 
@@ -34,7 +34,7 @@ def measure_part(part: Part, data: bytes, name: str, canvas: int, role: str, kno
     try:
         pixels = part.pixels(data, name)
     except DecodeError as error:
-        return Rejected(error.reason, str(error).removeprefix(f"{name}: "))
+        return refusal(error, name)
     if role == "background":
         return measure_background(pixels, canvas)
     if part.rough:
@@ -46,7 +46,7 @@ def measure_drawing(picture: U8, canvas: int, matter: Matter, knobs: MatteKnobs)
     """Measure a generated object if it is whole: (h, w, 3) is cut out of its plain ground, (h, w, 4) as drawn."""
     given = picture.shape[2] == 4
     alpha = _share(picture[..., 3]) if given else matter.alpha(picture)
-    whole = wholeness(np.dstack([picture[..., :3], np.rint(alpha * 255).astype(np.uint8)]))
+    whole = wholeness(picture if given else np.dstack([picture, np.rint(alpha * 255).astype(np.uint8)]))
     if not whole.ok:
         return Rejected(whole.reason, whole.detail)
     if given:

@@ -36,7 +36,12 @@ def measure_file(data: bytes, name: str, role: str, canvas: int) -> Measured | R
             return measure_background(decode_image(data, name=name, max_pixels=MAX_PIXELS, want="rgb"), canvas)
         return measure_cutout(decode_image(data, name=name, max_pixels=MAX_PIXELS, want="rgba"), canvas)
     except DecodeError as error:
-        return Rejected(error.reason, str(error).removeprefix(f"{name}: "))  # the same file may have other names
+        return refusal(error, name)
+
+
+def refusal(error: DecodeError, name: str) -> Rejected:
+    """The reason for which a file is not used, without its name: the same file may have others."""
+    return Rejected(error.reason, str(error).removeprefix(f"{name}: "))
 
 
 def measure_background(rgb: U8, canvas: int) -> Measured:

@@ -23,15 +23,17 @@ _KINDS = {"real foreground": "#0072B2", "generated foreground": "#D55E00", "real
 _BINS = 20
 
 
-def write_plots(out: Path) -> Path:
+def write_plots(out: Path, facts: Facts | None = None) -> Path:
     """Draw the finished build in `out` as `out`/distributions.png; returns its path. Same build, same bytes.
+
+    `facts` are those of the build, if they are known already.
 
     Raises:
         ShardError: no build, or not a finished one.
     """
     plan = require_finished(out)
     sink = io.BytesIO()
-    figure(plan.manifest, read_facts(out)).savefig(sink, format="png", dpi=110, metadata={"Software": None})
+    figure(plan.manifest, facts or read_facts(out)).savefig(sink, format="png", dpi=110, metadata={"Software": None})
     write_atomic(out / PLOTS, sink.getvalue())
     return out / PLOTS
 

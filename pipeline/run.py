@@ -194,7 +194,7 @@ class _Plain:
 class _Actors:
     """Workers that each make their function once and keep it; a dead one is replaced."""
 
-    def __init__(self, ray: Any, make: Callable[[Any], Callable[[Any], Any]], setup: Any, needs: "Needs") -> None:
+    def __init__(self, ray: Any, make: Callable[[Any], Callable[[Any], Any]], setup: Any, needs: Needs) -> None:
         self._ray, self._made = ray, (make, setup)
         self.room = _fitting(ray.cluster_resources(), needs)
         options = {"num_cpus": needs.cpus, "num_gpus": needs.gpus, "memory": int(needs.memory_gb * 1e9)}
@@ -234,7 +234,7 @@ class _Worker:
         return _one_thread(self._function, task)
 
 
-def _fitting(resources: dict[str, float], needs: "Needs") -> int:
+def _fitting(resources: dict[str, float], needs: Needs) -> int:
     """How many workers fit; at least one."""
     asked = {"CPU": needs.cpus, "GPU": needs.gpus, "memory": needs.memory_gb * 1e9}
     for name, amount in asked.items():

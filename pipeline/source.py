@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Field, model_validator
 from pipeline.licenses import spdx
 from stages.types import Frozen
 
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 # What a source offers unless it says otherwise; captions and other files beside pictures are not rejected pictures.
-_SUFFIXES = ("[pP][nN][gG]", "[jJ][pP][gG]", "[jJ][pP][eE][gG]", "[wW][eE][bB][pP]", "[gG][iI][fF]", "[bB][mM][pP]")
-PICTURES = tuple(f"**/*.{suffix}" for suffix in (*_SUFFIXES, "[tT][iI][fF]", "[tT][iI][fF][fF]"))
+PICTURES = tuple("**/*." + "".join(f"[{c}{c.upper()}]" for c in suffix[1:]) for suffix in IMAGE_SUFFIXES)
 Metres = Annotated[float, Field(gt=0, le=1000)]
 
 # The key that says where a source of that kind is, and the keys that only that kind reads.

@@ -5,10 +5,10 @@ Every pixel is C = alpha F + (1 - alpha) B; a cut-out that keeps C carries its o
 
 from typing import Literal
 
-import cv2
 import numpy as np
 
 from stages.lazy import own_kernels
+from stages.nearest import nearest_pixel
 from stages.types import F32, U8
 
 Foreground = Literal["ml", "nearest", "none"]
@@ -47,9 +47,4 @@ def _nearest(rgb: U8, alpha: F32) -> U8:
     opaque = alpha >= _OPAQUE
     if not opaque.any():
         return rgb.copy()
-    _, label = cv2.distanceTransformWithLabels(
-        (~opaque).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    place = np.zeros(int(np.max(label)) + 1, np.intp)
-    place[np.asarray(label)[opaque]] = np.flatnonzero(opaque)
-    return np.asarray(rgb.reshape(-1, 3)[place[np.asarray(label)]])
+    return np.asarray(rgb.reshape(-1, 3)[nearest_pixel(opaque)[1]])

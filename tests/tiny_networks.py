@@ -1,4 +1,4 @@
-"""Tiny ONNX networks whose output is known: a red thing on a grey ground is the object."""
+"""Tiny ONNX networks whose output is known: a sum of the planes; a red thing on a grey ground is the object."""
 
 from pathlib import Path
 
@@ -6,23 +6,38 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+MEAN_WEIGHTS = np.float32([0.5, 0.25, 0.25])
+
+
+def save_network(
+    path: Path,
+    shape=(1, 3, 64, 64),
+    bias=0.5,
+    gain=1.0,
+    kind=TensorProto.FLOAT,
+    clip=True,
+    out=None,
+    weights=MEAN_WEIGHTS,
+):
+    """alpha = clip(gain * (weighted sum of the planes) + bias): a 1 x 1 convolution; the path of the ONNX file."""
+    number = np.float16 if kind == TensorProto.FLOAT16 else np.float32
+    kernel = numpy_helper.from_array((gain * weights).reshape(1, 3, 1, 1).astype(number), "weights")
+    offset = numpy_helper.from_array(np.array([bias], number), "offset")
+    ends = [numpy_helper.from_array(np.array(v, number), n) for n, v in (("low", 0), ("high", 1))]
+    nodes = [helper.make_node("Conv", ["picture", "weights", "offset"], ["raw"])]
+    nodes += [helper.make_node("Clip", ["raw", "low", "high"], ["alpha"])] if clip else []
+    name = "alpha" if clip else "raw"
+    given = helper.make_tensor_value_info("picture", kind, shape)
+    made = helper.make_tensor_value_info(name, kind, out or (shape[0], 1, *shape[2:]))
+    graph = helper.make_graph(nodes, "tiny", [given], [made], [kernel, offset, *ends])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, path)
+    return str(path)
+
 
 def save_red_finder(path: Path, side: int = 64) -> Path:
     """alpha = clip(3 (red - green) / 256, 0, 1) of a (1, 3, side, side) input of (rgb - 128) / 256."""
-    weight = np.array([3, -3, 0], np.float32).reshape(1, 3, 1, 1)
-    limits = [numpy_helper.from_array(np.array(v, np.float32), n) for v, n in ((0, "low"), (1, "high"))]
-    graph = helper.make_graph(
-        [
-            helper.make_node("Conv", ["picture", "weight"], ["difference"]),
-            helper.make_node("Clip", ["difference", "low", "high"], ["alpha"]),
-        ],
-        "red",
-        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, side, side])],
-        [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, [1, 1, side, side])],
-        [numpy_helper.from_array(weight, "weight"), *limits],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    onnx.save(model, path)
+    save_network(path, (1, 3, side, side), bias=0.0, weights=np.float32([3, -3, 0]))
     return path
 
 

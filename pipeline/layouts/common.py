@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.manifest import did_you_mean
+from pipeline.source import IMAGE_SUFFIXES
 from pipeline.sources.common import AssetError, FetchedFile
 from stages.types import U8, Mask
-
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"))
 
 
 class Skipped(NamedTuple):
@@ -27,7 +26,7 @@ class Pictures:
     """The pictures of a source, found by name."""
 
     def __init__(self, files: Iterable[FetchedFile]) -> None:
-        self.all = [f for f in files if PurePosixPath(f.relative).suffix.lower() in SUFFIXES]
+        self.all = [f for f in files if PurePosixPath(f.relative).suffix.lower() in IMAGE_SUFFIXES]
         self._named: dict[str, list[FetchedFile]] = defaultdict(list)
         self._stems: dict[str, list[FetchedFile]] = defaultdict(list)
         for file in self.all:

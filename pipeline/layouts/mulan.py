@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline.layouts.common import SUFFIXES, Pictures, Skipped, csv_rows, nothing_found
+from pipeline.layouts.common import Pictures, Skipped, csv_rows, nothing_found
 from pipeline.layouts.mulan_layer import BACKGROUND, MulanLayer, layers
 from pipeline.layouts.pickles import load_packed
-from pipeline.source import Source
+from pipeline.source import IMAGE_SUFFIXES, Source
 from pipeline.sources.common import AssetError, FetchedFile
 from stages.decode import DecodeError
 
@@ -58,7 +58,7 @@ def _pairs(files: Sequence[FetchedFile]) -> dict[str, str]:
             continue
         for row in csv_rows(file):
             stem = next((s for cell in row if (s := _stem(cell))), "")
-            image = next((c for c in row if PurePosixPath(c).suffix.lower() in SUFFIXES), "")
+            image = next((c for c in row if PurePosixPath(c).suffix.lower() in IMAGE_SUFFIXES), "")
             if stem and image:
                 pairs[stem] = image
     return pairs

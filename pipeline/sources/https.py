@@ -5,12 +5,11 @@ from itertools import repeat
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from pipeline.source import IMAGE_SUFFIXES
 from pipeline.sources.archive import ARCHIVE_SUFFIXES, archive_suffix, unpack
 from pipeline.sources.common import MB, AssetError, FetchedFile, SourceLike, folder_bytes, walk_files
 from pipeline.sources.web import SECONDS, download, parse_url
 from pipeline.sources.workspace import publish, workspace
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 
 
 def fetch(

@@ -1,31 +1,11 @@
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from PIL import Image
 
 from stages.networks import OnnxMatter, RembgMatter, rembg_names
-
-MEAN_WEIGHTS = np.float32([0.5, 0.25, 0.25])
-
-
-def save_network(path: Path, shape=(1, 3, 64, 64), bias=0.5, gain=1.0, kind=TensorProto.FLOAT, clip=True, out=None):
-    """alpha = clip(gain * (weighted mean of the planes) + bias): a 1 x 1 convolution."""
-    number = np.float16 if kind == TensorProto.FLOAT16 else np.float32
-    weights = numpy_helper.from_array((gain * MEAN_WEIGHTS).reshape(1, 3, 1, 1).astype(number), "weights")
-    offset = numpy_helper.from_array(np.array([bias], number), "offset")
-    ends = [numpy_helper.from_array(np.array(v, number), n) for n, v in (("low", 0), ("high", 1))]
-    nodes = [helper.make_node("Conv", ["picture", "weights", "offset"], ["raw"])]
-    nodes += [helper.make_node("Clip", ["raw", "low", "high"], ["alpha"])] if clip else []
-    name = "alpha" if clip else "raw"
-    given = helper.make_tensor_value_info("picture", kind, shape)
-    made = helper.make_tensor_value_info(name, kind, out or (shape[0], 1, *shape[2:]))
-    graph = helper.make_graph(nodes, "tiny", [given], [made], [weights, offset, *ends])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    onnx.save(model, path)
-    return str(path)
+from tests.tiny_networks import MEAN_WEIGHTS, save_network
 
 
 def expected(rgb, bias=0.5, gain=1.0):
