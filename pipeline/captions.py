@@ -38,7 +38,8 @@ class CaptionWriter:
         return [self._caption(sha256, task.cache) for sha256 in task.pixels]
 
     def _caption(self, sha256: str, cache: Path) -> str:
-        key = "\0".join((sha256, *(self._tools.setup.captioner or ()), code_version("stages.caption")))
+        known = (*(self._tools.setup.captioner or ()), self._tools.captioner_state, code_version("stages.caption"))
+        key = "\0".join((sha256, *known))
         entry = cache / "captions" / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
         if not entry.exists():
             text = self._tools.captioner.caption(Store(cache / "objects").pixels(sha256))

@@ -120,14 +120,10 @@ class Preparer:
         d = task.source.diffusion
         assert d is not None
         fixed = d.model_dump_json(include={"model", "revision", "dtype", "steps", "guidance", "negative"})
-        what = (
-            task.prompts[place].text,
-            str(_noise_seed(task, place)),
-            str(task.source.size),
-            self._tools.setup.device,
-        )
-        code = (code_version("stages.diffuse"), code_version("pipeline.cut"), str(model_library_versions()))
-        return (fixed, *what, self._tools.setup.device, self._network(), _dumped(task.matte), *code)
+        what = (task.prompts[place].text, str(_noise_seed(task, place)), str(task.source.size))
+        drawn_by = (self._tools.painter_state, self._tools.setup.device, str(model_library_versions()))
+        code = (code_version("stages.diffuse"), code_version("pipeline.cut"))
+        return (fixed, *what, *drawn_by, self._network(), _dumped(task.matte), *code)
 
     def _network(self) -> str:
         """What decides the mattes of the worker's network."""

@@ -1,5 +1,7 @@
 """What every kind of source shares: the protocol it reads, the files it yields, and their selection."""
 
+import hashlib
+import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -118,6 +120,12 @@ def relative_name(path: Path, root: Path) -> str:
 def folder_bytes(root: Path) -> int:
     """Bytes in the regular files under `root`."""
     return sum(path.stat().st_size for path, _ in walk_files(root))
+
+
+def folder_state(root: Path) -> str:
+    """Names, sizes and times of the files under `root` in one hash: another state, likely other contents."""
+    stats = sorted((name, path.stat().st_size, path.stat().st_mtime_ns) for path, name in walk_files(root))
+    return hashlib.sha256(json.dumps(stats).encode()).hexdigest()
 
 
 def check_unpacked(root: Path, what: str, max_bytes: int) -> None:

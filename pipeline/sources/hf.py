@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.source import Rows
-from pipeline.sources.common import MB, AssetError, FetchedFile, SourceLike, walk_files
+from pipeline.sources.common import MB, AssetError, FetchedFile, SourceLike, folder_state
 from pipeline.sources.hf_columns import Columns
 from pipeline.sources.hf_rows import Asked, Origin, quiet, read_rows
 from pipeline.sources.workspace import publish, workspace
@@ -73,7 +73,7 @@ def _origin(source: SourceLike, base: Path) -> Origin:
 
 def _key(source: SourceLike, origin: Origin) -> str:
     rows = source.rows
-    parts = [origin.path, _state(origin.folder), _asked(rows), _columns(rows)]
+    parts = [origin.path, folder_state(origin.folder) if origin.folder else "", _asked(rows), _columns(rows)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -83,14 +83,6 @@ def _asked(rows: Rows) -> Asked:
 
 def _columns(rows: Rows) -> Columns:
     return Columns(rows.image, rows.name, rows.caption, rows.license, rows.attribution, rows.licenses)
-
-
-def _state(folder: Path | None) -> str:
-    """Names, sizes and times of a folder's files, in one hash."""
-    if folder is None:
-        return ""
-    stats = sorted((name, path.stat().st_size, path.stat().st_mtime_ns) for path, name in walk_files(folder))
-    return hashlib.sha256(json.dumps(stats).encode()).hexdigest()
 
 
 def _fill(entry: Path, source: SourceLike, origin: Origin) -> None:

@@ -1,5 +1,6 @@
 """Sources that need models: photographs are cut out by a real network, objects drawn by a real pipeline, both tiny."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -214,6 +215,19 @@ def test_drawn_objects_are_cut_out_and_kept_if_whole(
     asked.clear()
     assert prepared(drawn, base) == (kept, dropped)
     assert asked == []
+
+
+def test_a_changed_model_of_the_same_name_draws_anew(
+    base: Path, painter: Path, manifest: Callable[..., Manifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = shutil.copytree(painter, tmp_path / "own")
+    drawn = manifest(DRAWN.replace("MODEL", str(own)))
+    first = prepared(drawn, base)
+    monkeypatch.setattr("pipeline.tools.TextToImage", refuse)
+    assert prepared(drawn, base) == first
+    (own / "note.txt").write_text("trained some more")
+    with pytest.raises(AssetError, match=r"^source 'drawn': AssertionError: loaded$"):
+        prepared(drawn, base)
 
 
 def test_prompts_that_make_no_sense_stop_before_anything_is_fetched(
