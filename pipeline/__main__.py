@@ -1,17 +1,18 @@
-"""The `layerloom` command: build, validate, inspect, status, render, assets."""
+"""The data engine's commands: build, validate, inspect, status, render, assets. Part of the `layerloom` command."""
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
-from pipeline.manifest import ManifestError
 from pipeline.run import ClusterError, Machine
 from pipeline.shards import ShardError
 from pipeline.sources import AssetError
+from stages.settings import ManifestError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 assets = typer.Typer(no_args_is_help=True, help="What scenes are made of.")
@@ -155,13 +156,23 @@ def about() -> None:
     """Layered scenes from open assets: build them, check them, look at them."""
 
 
-def main() -> None:
-    """Run the command; the project's own errors end it with one message and exit status 1."""
+def errors() -> tuple[type[Exception], ...]:
+    """What can be wrong for a user to mend."""
+    return (ManifestError, AssetError, ShardError, ClusterError)
+
+
+def run(command: Callable[[], object], known: Callable[[], tuple[type[Exception], ...]]) -> None:
+    """Run a command; an error of the `known` kinds, asked for when one comes, is told on stderr: exit status 1."""
     try:
-        app()
-    except (ManifestError, AssetError, ShardError, ClusterError) as error:
+        command()
+    except known() as error:
         _errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
+
+
+def main() -> None:
+    """Run the data engine's commands alone; its own errors end them with one message and exit status 1."""
+    run(app, errors)
 
 
 if __name__ == "__main__":

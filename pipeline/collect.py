@@ -10,13 +10,14 @@ from pipeline.captions import add_captions
 from pipeline.enough import check_pools, check_splits
 from pipeline.licenses import allowed
 from pipeline.listener import Listener
-from pipeline.manifest import Manifest, ManifestError
+from pipeline.manifest import Manifest
 from pipeline.offers import Offer, offers
 from pipeline.prepare import Dropped, Preparer, prepare
 from pipeline.run import Failure, Machine, run_actors, run_tasks, session
 from pipeline.source import Source
 from pipeline.sources import AssetError
 from pipeline.splits import assign, keep_best
+from stages.settings import ManifestError
 
 
 class Collected(NamedTuple):

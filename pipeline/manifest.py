@@ -1,21 +1,16 @@
 """Manifests: what to build, as data. One TOML file is one complete named run."""
 
-import difflib
-from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.source import Licence, Source
 from stages.masks import MASK_KINDS
+from stages.settings import did_you_mean
 from stages.types import Frozen
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-
-
-class ManifestError(ValueError):
-    """A manifest that cannot be used; the text names file, key, bound and value."""
 
 
 def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
@@ -27,13 +22,6 @@ def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
 def _range(low: float, high: float) -> Any:
     bound = Annotated[float, Field(ge=low, le=high)]
     return Annotated[tuple[bound, bound], AfterValidator(_ordered)]
-
-
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """'; did you mean X?' when a choice is near, else the list of choices."""
-    choices = list(choices)
-    near = difflib.get_close_matches(word, choices, n=1)
-    return f"; did you mean '{near[0]}'?" if near else f"; choose from {', '.join(sorted(choices))}"
 
 
 class Splits(Frozen):

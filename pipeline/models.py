@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pipeline.manifest import did_you_mean
 from pipeline.source import Source
 from pipeline.sources import npm
 from pipeline.sources.common import AssetError
 from pipeline.sources.workspace import publish, workspace
 from stages.lazy import own_kernels
 from stages.networks import rembg_names
+from stages.settings import did_you_mean
 
 # IS-Net for general use (Qin et al., "Highly accurate dichotomous image segmentation", ECCV 2022) comes in two
 # exports; either file is the whole network, weights in half or in full precision.

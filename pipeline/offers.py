@@ -9,13 +9,14 @@ from pipeline.describe import license_of
 from pipeline.layouts import Skipped, read_layout
 from pipeline.licenses import allowed
 from pipeline.listener import Listener
-from pipeline.manifest import Manifest, ManifestError
+from pipeline.manifest import Manifest
 from pipeline.models import Model, resolve
 from pipeline.prepare import Dropped, Task
 from pipeline.prompts import Prompts
 from pipeline.source import PICTURES, Source
 from pipeline.sources import AssetError, FetchedFile, fetch, select
 from pipeline.tools import Setup
+from stages.settings import ManifestError
 
 Thing = TypeVar("Thing")
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.manifest import ManifestError, did_you_mean
 from pipeline.source import Diffusion
 from stages.rng import generator
+from stages.settings import ManifestError, did_you_mean
 
 # Words that start with a vowel letter and a consonant sound, and the other way round.
 _AS_CONSONANT = re.compile(r"(uni(?!n|m)|use|usu|ute|uk|eu|ewe|one\b|once)", re.IGNORECASE)

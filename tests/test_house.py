@@ -1,4 +1,4 @@
-"""The rules of the house, read from the syntax trees of all files of the three packages."""
+"""The rules of the house, read from the syntax trees of all files of the three packages and of the command."""
 
 import ast
 import statistics
@@ -13,6 +13,7 @@ MAY_IMPORT = {
     "stages": {"stages"},
     "pipeline": {"stages", "pipeline"},
     "model": {"stages", "model"},
+    "layerloom": {"stages", "pipeline", "model"},
 }
 ONLY_IN = {
     "ray": ("pipeline/run.py", "model/launch.py"),
@@ -22,6 +23,7 @@ NEVER_IN = {
     "stages": {"ray", "urllib", "http", "socket", "ssl", "requests", "subprocess", "multiprocessing", "pathlib"},
     "pipeline": {"torch", "webdataset", "tensorflow", "multiprocessing", "requests"},
     "model": {"webdataset"},
+    "layerloom": {"torch", "diffusers", "transformers", "webdataset"},  # the command starts without them
 }
 MAX_LINES, MAX_MEDIAN, MAX_TEST_LINES = 300, 130, 700
 
@@ -29,9 +31,14 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def files() -> list[str]:
-    """All source files of the three packages, relative to the root."""
+    """All source files of the three packages and of the command, relative to the root."""
     found = [p for package in PACKAGES for p in (ROOT / package).rglob("*.py")]
-    return sorted(p.relative_to(ROOT).as_posix() for p in found)
+    return sorted(p.relative_to(ROOT).as_posix() for p in (*found, *ROOT.glob("*.py")))
+
+
+def home(path: str) -> str:
+    """The package that a file belongs to; a module beside the packages is its own."""
+    return path.split("/")[0].removesuffix(".py")
 
 
 def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -44,8 +51,8 @@ def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def wrong_direction(path: str, tree: ast.Module) -> Iterator[str]:
-    package = path.split("/")[0]
-    own = {*PACKAGES, "tests", "benchmarks", "scripts"}
+    package = home(path)
+    own = {*MAY_IMPORT, "tests", "benchmarks", "scripts"}
     for line, module in imported(tree):
         top = module.split(".")[0]
         if top in own - MAY_IMPORT[package]:
@@ -53,7 +60,7 @@ def wrong_direction(path: str, tree: ast.Module) -> Iterator[str]:
 
 
 def misplaced_library(path: str, tree: ast.Module) -> Iterator[str]:
-    package = path.split("/")[0]
+    package = home(path)
     for line, module in imported(tree):
         top = module.split(".")[0]
         if top in NEVER_IN[package]:
@@ -120,12 +127,23 @@ def test_no_file_breaks(rule: str) -> None:
     assert [text for f in files() for text in broken(f, (ROOT / f).read_text(), rule)] == []
 
 
+def test_one_module_stands_beside_the_packages() -> None:
+    assert [f for f in files() if "/" not in f] == ["layerloom.py"]
+
+
 BAD = [
     ("wrong_direction", "stages/a.py", "from pipeline.plan import Planner", "stages imports pipeline.plan"),
     ("wrong_direction", "stages/b/c.py", "def f():\n    import model", "stages imports model"),
     ("wrong_direction", "pipeline/a.py", "import model.flow", "pipeline imports model.flow"),
     ("wrong_direction", "model/a.py", "from pipeline import shards", "model imports pipeline"),
     ("wrong_direction", "pipeline/a.py", "from tests.assets import photo", "pipeline imports tests.assets"),
+    ("wrong_direction", "pipeline/a.py", "from layerloom import app", "pipeline imports layerloom"),
+    ("wrong_direction", "model/a.py", "def f():\n    import layerloom", "model imports layerloom"),
+    ("wrong_direction", "stages/a.py", "import layerloom", "stages imports layerloom"),
+    ("wrong_direction", "layerloom.py", "from tests.assets import photo", "layerloom imports tests.assets"),
+    ("misplaced_library", "layerloom.py", "import torch", "layerloom imports torch"),
+    ("misplaced_library", "layerloom.py", "def f():\n    import ray", "ray is imported outside"),
+    ("misplaced_library", "layerloom.py", "import huggingface_hub", "huggingface_hub is imported outside"),
     ("misplaced_library", "pipeline/build.py", "import ray", "ray is imported outside pipeline/run.py"),
     ("misplaced_library", "pipeline/a.py", "def f():\n    from ray import data", "ray is imported outside"),
     ("misplaced_library", "stages/a.py", "import ray", "stages imports ray"),
@@ -136,6 +154,7 @@ BAD = [
     ("loose_import", "stages/a.py", "from . import types", "relative import"),
     ("loose_import", "stages/a.py", "from ..types import U8", "relative import"),
     ("loose_import", "pipeline/a.py", "from stages.types import *", "import *"),
+    ("loud", "layerloom.py", "print('x')", "layerloom.py:1: print"),
     ("loud", "stages/a.py", "import warnings\nwarnings.warn('x')", "stages/a.py:2: warnings.warn"),
     ("loud", "stages/a.py", "from warnings import warn\nwarn('x')", "stages/a.py:2: warnings.warn"),
     ("loud", "stages/a.py", "def f():\n    print('x')", "stages/a.py:2: print"),
@@ -147,6 +166,8 @@ BAD = [
 ]
 GOOD = [
     ("wrong_direction", "pipeline/a.py", "from stages.types import U8\nimport pipeline.plan\nimport numpy"),
+    ("wrong_direction", "layerloom.py", "import pipeline.plan, stages.types\nfrom model import __main__"),
+    ("misplaced_library", "layerloom.py", "import typer"),
     ("misplaced_library", "pipeline/run.py", "def f():\n    import ray"),
     ("misplaced_library", "model/launch.py", "import ray, torch, huggingface_hub"),
     ("loose_import", "stages/a.py", "from stages.types import U8 as V"),

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.manifest import did_you_mean
 from pipeline.source import IMAGE_SUFFIXES
 from pipeline.sources.common import AssetError, FetchedFile
+from stages.settings import did_you_mean
 from stages.types import U8, Mask
 
 

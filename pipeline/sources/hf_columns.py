@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from license_expression import ExpressionError, ExpressionParseError
 
 from pipeline.licenses import spdx
-from pipeline.manifest import did_you_mean
 from pipeline.sources.common import AssetError
+from stages.settings import did_you_mean
 
 _NAME_LETTERS, _LICENSE_LETTERS = 60, 100
 

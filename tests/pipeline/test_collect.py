@@ -13,9 +13,10 @@ import pipeline.offers
 from pipeline.build import build
 from pipeline.collect import collect
 from pipeline.load import load_manifest
-from pipeline.manifest import Manifest, ManifestError
+from pipeline.manifest import Manifest
 from pipeline.run import Machine
 from pipeline.sources import AssetError
+from stages.settings import ManifestError
 from tests.makers import Silent, write_small
 
 

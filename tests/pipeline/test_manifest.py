@@ -7,9 +7,10 @@ from pydantic import ValidationError
 
 from pipeline import load
 from pipeline.load import load_manifest
-from pipeline.manifest import Manifest, ManifestError, Objects, Splits, did_you_mean
+from pipeline.manifest import Manifest, Objects, Splits
 from pipeline.source import Source
 from stages.masks import MASK_KINDS
+from stages.settings import ManifestError
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = sorted((ROOT / "manifests" / "data").glob("*.toml"))
@@ -311,11 +312,6 @@ def test_shares_of_counts_are_weights() -> None:
 def test_manifests_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         load_manifest(DATA[0]).seed = 3
-
-
-def test_did_you_mean() -> None:
-    assert did_you_mean("ligth", ["light", "dark"]) == "; did you mean 'light'?"
-    assert did_you_mean("zzz", ["light", "dark"]) == "; choose from dark, light"
 
 
 def test_sources_live_beside_data() -> None:

@@ -12,9 +12,10 @@ from pipeline.assets import Asset, Store
 from pipeline.build import build
 from pipeline.collect import gather
 from pipeline.load import load_manifest
-from pipeline.manifest import Manifest, ManifestError
+from pipeline.manifest import Manifest
 from pipeline.run import Machine
 from pipeline.sources import AssetError
+from stages.settings import ManifestError
 from tests.assets import photo
 from tests.makers import Silent
 from tests.tiny_networks import red_thing, save_red_finder

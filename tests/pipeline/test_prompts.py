@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.manifest import ManifestError
 from pipeline.prompts import Prompt, Prompts
 from pipeline.source import Diffusion
+from stages.settings import ManifestError
 
 HERE = Path()
 

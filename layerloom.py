@@ -1,0 +1,32 @@
+"""The `layerloom` command: the data engine's commands and the model's under one name.
+
+The only module that imports both `pipeline` and `model`.
+"""
+
+import typer
+
+from model import __main__ as model
+from pipeline import __main__ as pipeline
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+for part in (pipeline.app, model.app):
+    app.add_typer(part, callback=None)  # without a name: its commands stand beside the others
+
+
+@app.callback()
+def about() -> None:
+    """Layered scenes from open assets, and a model that takes pictures apart into layers."""
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """What can be wrong for a user to mend, in both halves."""
+    return (*pipeline.errors(), *model.errors())
+
+
+def main() -> None:
+    """Run the command; the project's own errors end it with one message and exit status 1."""
+    pipeline.run(app, errors)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Data sets of shards as a stream of batches."""

@@ -1,0 +1,72 @@
+"""What a model is made of, beside its weights: written into its folder as `layers.json`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from stages.types import Frozen
+
+Branch = Literal["background", "foreground"]
+Modality = Literal["picture", "edge", "segmentation", "depth"]
+
+# Every attention and feed-forward projection of FluxTransformer2DModel's blocks. Anchored at both ends: a bare
+# `proj_out` would also match the model's last layer.
+FLUX_LINEARS = (
+    r"(transformer_blocks\.\d+\.(attn\.(to_[qkv]|to_out\.0|add_[qkv]_proj|to_add_out)|ff(_context)?\.net\.(0\.proj|2))"
+    r"|single_transformer_blocks\.\d+\.(attn\.to_[qkv]|proj_mlp|proj_out))"
+)
+
+
+class Shape(Frozen):
+    """A new transformer of the class of FLUX; the defaults are FLUX's own."""
+
+    num_layers: int = Field(19, ge=0, le=64)
+    num_single_layers: int = Field(38, ge=0, le=128)
+    num_heads: int = Field(24, ge=1, le=64)
+    head_dim: int = Field(128, ge=8, le=256, multiple_of=2)
+    text_dim: int = Field(4096, ge=1, le=16384)
+    pooled_dim: int = Field(768, ge=1, le=16384)
+    axes: tuple[int, int, int] = (16, 56, 56)
+    guidance_embeds: bool = True
+
+
+class Lora(Frozen):
+    """Low-rank adapters (Hu et al., ICLR 2022) on the linear layers whose whole name `target` matches."""
+
+    rank: int = Field(256, ge=1, le=1024)
+    alpha: float = Field(256.0, gt=0)
+    target: str = FLUX_LINEARS
+
+
+class Fusion(Frozen):
+    """Multi-modal context fusion (`model.fusion`); `aligned` also gives each token the context at its own place."""
+
+    modalities: tuple[Modality, ...] = ("picture", "edge")
+    width: int = Field(256, ge=8, le=8192)
+    num_latents: int = Field(64, ge=1, le=4096)
+    num_heads: int = Field(4, ge=1, le=64)
+    out_dim: int = Field(64, ge=1, le=8192)
+    aligned: bool = True
+    segmentation_model: str = "nvidia/segformer-b0-finetuned-ade-512-512"
+    depth_model: str = "depth-anything/Depth-Anything-V2-Small-hf"
+
+
+class Spec(Frozen):
+    """All that turns pictures into the transformer's tokens and its output back into pictures.
+
+    `base` names the model that the transformer's frozen weights come from; where it is None they lie in the folder.
+    `prediction` "x0" means: the first guess of `model.conditioning` plus the output is the clean latent.
+    `shift` is the schedule's; 0 means FLUX's, from the number of tokens.
+    """
+
+    base: str | None = None
+    codec: Literal["pixel", "vae"] = "vae"
+    pixel_factor: int = Field(2, ge=1, le=16)
+    hole: Literal["zero", "smooth"] = "zero"
+    prediction: Literal["velocity", "x0"] = "velocity"
+    shift: float = Field(0.0, ge=0, le=20)
+    guidance: float = Field(30.0, ge=0, le=100)
+    branches: tuple[Branch, ...] = ("background", "foreground")
+    lora: Lora | None = None
+    fusion: Fusion | None = None
+    trained: tuple[str, ...] = ()
