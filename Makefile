@@ -6,12 +6,16 @@ DATA ?= manifests/data/sample.toml
 OUT ?= out/$(basename $(notdir $(DATA)))
 WORKERS ?= $(shell nproc)
 
+TRAIN ?= manifests/train/nano-adapt.toml
+RUN ?= out/$(basename $(notdir $(TRAIN)))
+DEVICE ?= cpu
+
 .DEFAULT_GOAL := help
 .PHONY: help install data tiny validate test lint types bench clean train eval publish
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
-	@echo; echo "DATA=$(DATA) OUT=$(OUT) WORKERS=$(WORKERS)"
+	@echo; echo "DATA=$(DATA) OUT=$(OUT) WORKERS=$(WORKERS) TRAIN=$(TRAIN) RUN=$(RUN) DEVICE=$(DEVICE)"
 
 install: $(VENV)/.data ## Make .venv with what the data engine needs
 
@@ -41,8 +45,8 @@ bench: $(VENV)/.dev ## Measure stages, codec and whole builds; see benchmarks/RE
 	$(BIN)/python -m benchmarks.stages
 	$(BIN)/python -m benchmarks.build
 
-train: ## (comes with the issue "The adapted inpainting DiT")
-	@echo 'train: not built yet; it comes with the issue "The adapted inpainting DiT: model, training, inference"' >&2; exit 1
+train: $(VENV)/.train ## Adapt the shipped base to layers on OUT (TRAIN=, RUN=), on the CPU or with DEVICE=cuda
+	$(BIN)/layerloom train $(TRAIN) --data $(OUT) --out $(RUN) --device $(DEVICE)
 
 eval: ## (comes with the issue "Evaluation on real test sets")
 	@echo 'eval: not built yet; it comes with the issue "Evaluation on real test sets"' >&2; exit 1
@@ -60,6 +64,10 @@ $(VENV)/bin/pip:
 $(VENV)/.data: pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --editable .
 	$(BIN)/python -c 'import pymatting' # compiles its kernels, once
+	@touch $@
+
+$(VENV)/.train: pyproject.toml $(VENV)/.data
+	$(BIN)/pip install --quiet --editable '.[train]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.data

@@ -1,21 +1,33 @@
-"""The model's commands: train. They are part of the `layerloom` command."""
+"""The model's commands: train, precompute, decompose, edit. They are part of the `layerloom` command."""
 
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
+from stages.lazy import quiet
 from stages.settings import ManifestError, parse
 
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+_console = Console()
 
 # Where the errors for users are that are not known before torch is.
-_ERRORS = {"model.transformer": "ModelError", "model.train": "TrainingError"}
+_ERRORS = {
+    "model.data.download": "DataError",
+    "model.launch": "LaunchError",
+    "model.pictures": "PictureError",
+    "model.train": "TrainingError",
+    "model.transformer": "ModelError",
+}
 
 
 class MissingError(ValueError):
@@ -52,6 +64,32 @@ def train_command(
     _trainer()(loaded, out or Path("out") / loaded.name, device, resume)
 
 
+@app.command("precompute")
+def precompute_command(
+    config: Annotated[Path, typer.Argument(help="What is to be trained, e.g. manifests/train/flux-fill.toml.")],
+    out: Annotated[Path, typer.Option(help="Folder for the latents; what it holds already is not made again.")],
+    data: Annotated[
+        list[str] | None, typer.Option(help="Data set to encode instead of the configured; may be repeated.")
+    ] = None,
+    dtype: Annotated[
+        Literal["float32", "float16", "bfloat16"], typer.Option(help="Type to store; 16 bits take half the space.")
+    ] = "float32",
+    device: Device = "cpu",
+) -> None:
+    """Write what the codec and the text encoders say of a data set, so that training does without them."""
+    from model.config import load_config
+
+    loaded = load_config(config)
+    if data:
+        loaded = _with_data(loaded, data)
+    with _libraries():
+        from model.precompute import precompute
+    with Progress(console=_console, transient=True) as bar:
+        task = bar.add_task("samples")
+        precompute(loaded, out, device, dtype, lambda done, total: bar.update(task, completed=done, total=total))
+    _console.print(f'{out}: train with precomputed = "{out}"', markup=False, highlight=False, soft_wrap=True)
+
+
 def _with_data(config: "TrainConfig", data: list[str]) -> "TrainConfig":
     given = config.model_dump()
     given["data"]["location"] = tuple(data)
@@ -59,18 +97,79 @@ def _with_data(config: "TrainConfig", data: list[str]) -> "TrainConfig":
 
 
 def _trainer() -> "Callable[[TrainConfig, Path, str, bool], Path]":
-    try:
+    with _libraries():
         from model.train import train
+    return train
+
+
+@contextmanager
+def _libraries() -> Iterator[None]:
+    """Inside, a library that only the model needs is imported in silence, or told to be missing."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # transformers tells of what it lacks for pictures, which we do not use
+    try:
+        with quiet():
+            yield
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("model", "stages"):
             raise
         raise MissingError(f"{error.name} is not installed; pip install 'layerloom[train]'") from error
-    return train
+    finally:
+        logging.disable(before)
+
+
+@app.command("decompose")
+def decompose_command(
+    photo: Annotated[Path, typer.Argument(help="Picture to take apart.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the layers and a sheet of all.")],
+    mask: Annotated[
+        Path | None, typer.Option(help="Picture of the same size, white on the object; else IS-Net finds the object.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Folder of a model; else weights/nano-adapt.")] = None,
+    matte_model: Annotated[Path | None, typer.Option(help="ONNX matting network to find the object with.")] = None,
+    steps: Annotated[int, typer.Option(help="Steps of the sampler.")] = 28,
+    one_step: Annotated[bool, typer.Option("--one-step", help="The model's mean of all answers, in one step.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    size: Annotated[
+        int | None, typer.Option(help="The model works at about SIZE x SIZE pixels; else what it was made for.")
+    ] = None,
+    detail: Annotated[bool, typer.Option(help="Take edges and visible detail from the picture.")] = True,
+    paste_back: Annotated[
+        bool, typer.Option("--paste-back", help="Keep the picture's own pixels away from the mask.")
+    ] = False,
+    device: Device = "cpu",
+) -> None:
+    """Take a picture apart: the object with its alpha, and the background without it."""
+    with _libraries():
+        from model.commands.decompose import Options, decompose_file
+
+    options = Options(model, matte_model, steps, seed, size, detail, paste_back, one_step, device)
+    decompose_file(photo, mask, out, options)
+    _console.print(f"{out}: foreground.png, background.png, recomposed.png, sheet.png", markup=False, highlight=False)
+
+
+@app.command("edit")
+def edit_command(
+    layers: Annotated[Path, typer.Argument(help="Folder with foreground.png and background.png.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The edited picture, a PNG file.")],
+    move: Annotated[str, typer.Option(help="Pixels to move the object right and down, such as 40,-10.")] = "0,0",
+    scale: Annotated[float, typer.Option(help="Factor of the object's size.")] = 1.0,
+    flip: Annotated[bool, typer.Option("--flip", help="Mirror the object left-right.")] = False,
+    recolour: Annotated[
+        str | None, typer.Option(help="Hue in degrees, such as 210, or a colour, such as #1e90ff.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Leave the object out.")] = False,
+) -> None:
+    """Move, scale, mirror, recolour or remove the object of a picture that was taken apart."""
+    from model.commands.edit import edit_folder
+
+    given = {"move": move, "scale": scale, "flip": flip, "recolour": recolour, "remove": remove}
+    edit_folder(layers, given, out)
 
 
 @app.callback()
 def about() -> None:
-    """Train the model that takes pictures apart into layers."""
+    """Train the model that takes pictures apart into layers, and use it."""
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Pictures are float32 in [-1, 1], sRGB-encoded, 3 channels (opaque) or 4 (straigh
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 from torch import Tensor
 
 
@@ -39,11 +39,11 @@ class PixelCodec:
         """See `Codec.encode`."""
         if picture_BCHW.shape[1] == 3:
             picture_BCHW = torch.cat([picture_BCHW, torch.ones_like(picture_BCHW[:, :1])], dim=1)
-        return F.pixel_unshuffle(picture_BCHW, self.factor)
+        return functional.pixel_unshuffle(picture_BCHW, self.factor)
 
     def decode(self, latents_BCHW: Tensor, alpha: bool) -> Tensor:
         """See `Codec.decode`."""
-        picture = F.pixel_shuffle(latents_BCHW, self.factor)
+        picture = functional.pixel_shuffle(latents_BCHW, self.factor)
         return picture if alpha else picture[:, :3]
 
 
@@ -51,4 +51,6 @@ def check_size(codec: Codec, height: int, width: int, name: str = "picture") -> 
     """Raise ValueError unless both sides fill whole tokens, 2 x 2 latents each."""
     step = 2 * codec.factor
     if height % step or width % step or min(height, width) < step:
-        raise ValueError(f"{name}: {width} x {height} pixels, but both sides must be multiples of {step} for this codec")
+        raise ValueError(
+            f"{name}: {width} x {height} pixels, but both sides must be multiples of {step} for this codec"
+        )

@@ -16,12 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 class Base(Frozen):
     """Where the run starts: weights in a folder or on the Hub (`model`), or a new transformer of `shape`.
 
-    `spec` says how a new transformer is wired; a model in a folder of ours brings its own.
+    `spec` says how a new transformer is wired; a model in a folder of ours brings its own. `rgba` is the folder of an
+    RGBA codec that a run of kind "codec" made, for a base with a VAE.
     """
 
     model: str | None = None
     revision: str | None = None
     shape: Shape | None = None
+    rgba: str | None = None
     spec: Spec = Spec()
 
     @model_validator(mode="after")
@@ -55,6 +57,7 @@ class Loss(Frozen):
     hole: float = Field(0.0, ge=0, le=100)  # added weight of what a branch repaints
     colour_by_alpha: float = Field(0.0, ge=0, le=1)  # 1: the object's colour counts only where it is (pixel codec)
     alpha: float = Field(1.0, gt=0, le=100)  # weight of the object's alpha (pixel codec)
+    latents: float = Field(0.01, ge=0, le=100)  # of kind "codec": how firmly opaque pictures keep the VAE's latents
 
 
 class Optimiser(Frozen):

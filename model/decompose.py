@@ -11,18 +11,17 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DiffusionPipeline, FlowMatchEulerDiscreteScheduler
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.codec import Codec, PixelCodec
 from model.detail import Full, Small, enlarge, enlarge_detailed, paste_known, pixel_of
-from model.encoded import encode_condition
+from model.estimate import default_size, make_layers
 from model.folder import load_model, save_model
 from model.layers import LayerModel
-from model.modalities import Modalities, make_modalities
+from model.modalities import make_modalities
 from model.pictures import PictureError, as_mask, as_picture, check_same_size
 from model.resize import resample, working_mask, working_size
-from model.sampler import Layers, decode_layers, denoise, make_scheduler
-from model.spec import Spec
+from model.sampler import make_scheduler
 from model.transformer import ModelError
 from model.vae_codec import VaeCodec
 from stages.alpha import over_rgb
@@ -46,7 +45,7 @@ class LayerDecompositionPipeline(DiffusionPipeline):  # type: ignore[misc]
 
     Args:
         layers: the model.
-        scheduler: of its Euler steps.
+        scheduler: of its Euler steps; it takes its shift at run time.
         vae: the codec for opaque pictures, and
         rgba_vae: the one for the object; both None for a model on pixels.
 
@@ -54,7 +53,7 @@ class LayerDecompositionPipeline(DiffusionPipeline):  # type: ignore[misc]
         ModelError: the model has no branch for the background.
     """
 
-    _optional_components = ["vae", "rgba_vae"]  # noqa: RUF012 -- as diffusers declares it
+    _optional_components = ["vae", "rgba_vae"]
 
     def __init__(
         self,
@@ -71,21 +70,26 @@ class LayerDecompositionPipeline(DiffusionPipeline):  # type: ignore[misc]
         self.modalities = make_modalities(layers.spec.fusion)
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str], **kwargs: Any) -> Self:
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        torch_dtype: torch.dtype = torch.float32,
+    ) -> Self:
         """Read a folder that `save_pretrained`, or a training run, wrote (`model.folder`).
 
         `revision` and `torch_dtype` are those of a base that lies elsewhere. Raises ModelError, see `load_model`.
         """
-        dtype = kwargs.pop("torch_dtype", torch.float32)
-        model, codec = load_model(os.fspath(pretrained_model_name_or_path), kwargs.pop("revision", None), dtype)
-        assert not kwargs, f"unknown arguments {sorted(kwargs)}"
+        model, codec = load_model(os.fspath(pretrained_model_name_or_path), revision, torch_dtype)
         parts = (codec.vae, codec.rgba_vae) if isinstance(codec, VaeCodec) else (None, None)
+        for part in (model, *parts):
+            _align(part)
         return cls(model, make_scheduler(), *parts)
 
-    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
+    def save_pretrained(self, save_directory: str | os.PathLike[str], *, dtype: torch.dtype | None = None) -> None:
         """Write one folder with everything, see `model.folder`. `dtype` rounds the model's weights."""
-        save_model(Path(save_directory), self.layers, self.codec, kwargs.pop("dtype", None))
-        assert not kwargs, f"unknown arguments {sorted(kwargs)}"
+        save_model(Path(save_directory), self.layers, self.codec, dtype)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Move all parts, as `torch.nn.Module.to`."""
@@ -136,56 +140,28 @@ class LayerDecompositionPipeline(DiffusionPipeline):  # type: ignore[misc]
         _check("steps", steps, 1, MAX_STEPS)
         small = self._small(picture, marked, size, 1 if one_step else steps, seed)
         exact = picture.astype(np.float32)
-        full = enlarge_detailed(small, exact, marked) if detail else enlarge(small, *marked.shape)
+        full = enlarge_detailed(small, exact, marked) if detail else enlarge(small, marked.shape[0], marked.shape[1])
         reach = pixel_of(small.alpha, picture) if paste_back else None
         return _finish(full, picture, marked, reach)
 
     def _small(self, picture: U8, mask: Mask, size: int, steps: int, seed: int) -> Small:
-        height, width = working_size(*mask.shape, size, 2 * self.codec.factor)
+        height, width = working_size(mask.shape[0], mask.shape[1], size, 2 * self.codec.factor)
         seen = resample(picture, height, width)
         composite = _to_tensor(seen).to(self.device)
         marked = torch.from_numpy(working_mask(mask, height, width)[None, None]).to(composite)
         generator = torch.Generator().manual_seed(seed)
         try:
-            made = make_layers(self.layers, self.codec, self.modalities, composite, marked, steps, generator)
+            made = make_layers(
+                self.layers, self.codec, self.modalities, composite, marked, steps, generator, self.scheduler
+            )
         except torch.OutOfMemoryError:
             raise PictureError(
                 f"size: {width} x {height} pixels do not fit into the memory of {self.device}; give a smaller size"
             ) from None
         assert made.background is not None
         assert made.foreground is not None
-        colour, alpha = _to_levels(made.foreground[:, :3]), _to_levels(made.foreground[:, 3:])[..., 0] / 255
+        colour, alpha = _to_levels(made.foreground[:, :3]), _to_levels(made.foreground[:, 3:])[..., 0] / np.float32(255)
         return Small(seen, _to_levels(made.background), colour, alpha)
-
-
-def default_size(spec: Spec) -> int:
-    """The side in pixels of the squares that a model was made for."""
-    return 64 if spec.codec == "pixel" else 1024
-
-
-def make_layers(
-    model: LayerModel,
-    codec: Codec,
-    modalities: Modalities,
-    composite: Tensor,
-    mask: Tensor,
-    steps: int,
-    generator: torch.Generator,
-) -> Layers:
-    """Both layers of a batch at a size the codec takes: composite (B, 3, H, W), mask (B, 1, H, W) of 0 and 1.
-
-    A model that only repaints, such as a base before it is adapted, runs twice: the object is the picture with all
-    outside the mask repainted, its alpha the mask. Raises ValueError for sides that the codec cannot take.
-    """
-    with torch.inference_mode():
-        encoded = encode_condition(model.spec, codec, modalities, composite, mask)
-        layers = decode_layers(model, codec, denoise(model, encoded, steps, generator), encoded)
-        if layers.foreground is not None:
-            return layers
-        turned = encode_condition(model.spec, codec, modalities, composite, 1 - mask)
-        outpainted = decode_layers(model, codec, denoise(model, turned, steps, generator), turned).background
-        assert outpainted is not None
-        return layers._replace(foreground=torch.cat([outpainted, 2 * mask - 1], dim=1))
 
 
 def recompose(foreground: U8, background: U8) -> U8:
@@ -211,6 +187,16 @@ def _to_tensor(picture: F32) -> Tensor:
 def _to_levels(tensor_1CHW: Tensor) -> F32:
     levels: F32 = ((tensor_1CHW[0].float().cpu() + 1) * 127.5).permute(1, 2, 0).numpy()
     return np.ascontiguousarray(levels)
+
+
+def _align(part: nn.Module | None) -> None:
+    """Move weights from the file's map to memory of their own, in place.
+
+    In the map they begin anywhere, and torch's kernels round otherwise for addresses that are not multiples of 64: a
+    model would answer differently after it was saved and read.
+    """
+    for parameter in part.parameters() if part is not None else ():
+        parameter.data = parameter.data.clone()
 
 
 def _check(name: str, value: int, low: int, high: int) -> None:

@@ -78,7 +78,7 @@ def near(cover: F32, reach: int) -> F32:
 
 def pixel_of(small: F32, full: F32 | U8) -> int:
     """How many full pixels a small one is long, rounded up."""
-    return max(1, *(math.ceil(f / s) for f, s in zip(full.shape[:2], small.shape[:2], strict=True)))
+    return int(max(math.ceil(full.shape[0] / small.shape[0]), math.ceil(full.shape[1] / small.shape[1])))
 
 
 def paste_known(background: U8, picture: U8, mask: Mask, reach: int) -> U8:

@@ -4,7 +4,7 @@ Push-pull interpolation (Gortler et al., "The Lumigraph", SIGGRAPH 1996, section
 down a pyramid, and what is missing on a level comes back up from the next coarser one.
 """
 
-import torch.nn.functional as F
+from torch.nn import functional
 from torch import Tensor
 
 _TINY = 1e-6
@@ -17,10 +17,10 @@ def smooth_fill(picture_BCHW: Tensor, known_B1HW: Tensor) -> Tensor:
     """
     levels = [(picture_BCHW * known_B1HW, known_B1HW)]
     while max(levels[-1][0].shape[-2:]) > 1:
-        levels.append(tuple(F.avg_pool2d(t, 2, ceil_mode=True) for t in levels[-1]))  # type: ignore[arg-type]
+        levels.append(tuple(functional.avg_pool2d(t, 2, ceil_mode=True) for t in levels[-1]))  # type: ignore[arg-type]
     colour, weight = levels[-1]
     out = colour / weight.clamp_min(_TINY)
     for colour, weight in reversed(levels[:-1]):
-        out = F.interpolate(out, size=colour.shape[-2:], mode="bilinear", align_corners=False)
+        out = functional.interpolate(out, size=colour.shape[-2:], mode="bilinear", align_corners=False)
         out = colour + (1 - weight) * out
     return out

@@ -159,5 +159,3 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _lora(path: Path) -> dict[str, Tensor]:
     return {k.removeprefix("transformer."): v for k, v in _read(path).items()}
-
-

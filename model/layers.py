@@ -81,7 +81,8 @@ class LayerModel(nn.Module):
         branches = tokens_BSLD.shape[1]
         grid = (encoded.height // 2, encoded.width // 2)
         views = encoded.contexts.unbind(1)
-        fused = [self.fusion(tokens_BSLD[:, s], views, grid, grid) for s in range(branches)]
+        read = self.fusion.summarise(views, grid, grid)
+        fused = [self.fusion.answer(tokens_BSLD[:, s], read, grid) for s in range(branches)]
         extra = torch.stack(fused, dim=1)
         if not self.spec.fusion.aligned:
             return extra

@@ -5,24 +5,24 @@ first folded to the latents' size, `factor` x `factor` pixels into channels (`Fl
 """
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 from torch import Tensor
 
 
 def pack(latents_BCHW: Tensor) -> Tensor:
     """(B, C, H, W) latents with even sides as (B, H/2 * W/2, 4 C) tokens, rows first."""
-    return F.pixel_unshuffle(latents_BCHW, 2).flatten(2).transpose(1, 2)
+    return functional.pixel_unshuffle(latents_BCHW, 2).flatten(2).transpose(1, 2)
 
 
 def unpack(tokens_BLD: Tensor, height: int, width: int) -> Tensor:
     """The inverse of `pack`; `height` and `width` are the latents'."""
     folded = tokens_BLD.transpose(1, 2).unflatten(2, (height // 2, width // 2))
-    return F.pixel_shuffle(folded, 2)
+    return functional.pixel_shuffle(folded, 2)
 
 
 def fold_mask(mask_B1HW: Tensor, factor: int) -> Tensor:
     """A mask of pixels as tokens: (B, 1, H, W) to (B, L, 4 factor^2), for a codec of `factor` pixels a latent."""
-    return pack(F.pixel_unshuffle(mask_B1HW, factor))
+    return pack(functional.pixel_unshuffle(mask_B1HW, factor))
 
 
 def image_ids(height: int, width: int, branch: int, device: torch.device | None = None) -> Tensor:

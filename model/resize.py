@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from model.pictures import PictureError
 from stages.types import F32, U8, Mask
 
 _RADIUS, _EPSILON = 1, 1e-4  # of the guided filter: small pixels, squared colours of [0, 1]
+_EVEN = 1e-4  # shares of a pixel that differ by rounding only
 
 
 def working_size(height: int, width: int, size: int, step: int) -> tuple[int, int]:
@@ -33,11 +35,12 @@ def resample(picture: U8 | F32, height: int, width: int) -> F32:
 def working_mask(mask: Mask, height: int, width: int) -> Mask:
     """A mask at the working size: pixels that it covers by half. Some pixel is always marked, and some is not.
 
-    The mask must mark some pixels and leave some.
+    Raises PictureError for a mask that is equally dense all over, so that nothing is left of it at that size.
     """
     cover = resample(mask.astype(np.float32), height, width)
     low, high = float(cover.min()), float(cover.max())
-    assert low < high, f"a mask of {mask.shape} is {low} all over at {height, width}"
+    if high - low < _EVEN:
+        raise PictureError(f"mask: is {low:g} all over at {width} x {height} pixels, where the model works")
     marked = cover >= min(0.5, high)
     return marked if not marked.all() else cover > low
 
@@ -54,7 +57,7 @@ def guided_alpha(alpha: F32, small: F32, full: F32) -> F32:
     height, width = full.shape[:2]
     guide = full / np.float32(255)
     out = np.sum(resample(slope, height, width) * guide, axis=2) + resample(offset, height, width)
-    return np.clip(out, 0, 1)
+    return np.asarray(np.clip(out, 0, 1), np.float32)
 
 
 def _linear(guide: F32, alpha: F32) -> tuple[F32, F32]:
@@ -63,11 +66,11 @@ def _linear(guide: F32, alpha: F32) -> tuple[F32, F32]:
     colour, values = guide.astype(np.float64), alpha.astype(np.float64)
     mean, mean_alpha = _box(colour), _box(values)
     products = colour[..., :, None] * colour[..., None, :]
-    square = _box(products.reshape(*alpha.shape, 9)).reshape(products.shape)
+    square = _box(products.reshape(*mean_alpha.shape, 9)).reshape(products.shape)
     covariance = square - mean[..., :, None] * mean[..., None, :] + _EPSILON * np.eye(3)
     with_alpha = _box(colour * values[..., None]) - mean * mean_alpha[..., None]
-    slope = np.linalg.solve(covariance, with_alpha[..., None])[..., 0]
-    offset = mean_alpha - np.sum(slope * mean, axis=2)
+    slope = np.asarray(np.linalg.solve(covariance, with_alpha[..., None])[..., 0], np.float64)
+    offset = np.asarray(mean_alpha - np.sum(slope * mean, axis=2), np.float64)
     return _box(slope).astype(np.float32), _box(offset).astype(np.float32)
 
 

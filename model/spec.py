@@ -56,7 +56,8 @@ class Spec(Frozen):
 
     `base` names the model that the transformer's frozen weights come from; where it is None they lie in the folder.
     `prediction` "x0" means: the first guess of `model.conditioning` plus the output is the clean latent.
-    `shift` is the schedule's; 0 means FLUX's, from the number of tokens.
+    `shift` is the schedule's; 0 means FLUX's, from the number of tokens. `prompt` is what the base's text encoders read
+    for all pictures, cut at `text_tokens`; 0 goes without words.
     """
 
     base: str | None = None
@@ -66,6 +67,8 @@ class Spec(Frozen):
     prediction: Literal["velocity", "x0"] = "velocity"
     shift: float = Field(0.0, ge=0, le=20)
     guidance: float = Field(30.0, ge=0, le=100)
+    prompt: str = ""
+    text_tokens: int = Field(512, ge=0, le=512)
     branches: tuple[Branch, ...] = ("background", "foreground")
     lora: Lora | None = None
     fusion: Fusion | None = None

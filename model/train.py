@@ -3,22 +3,40 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from model.assemble import assemble, modalities_of
-from model.batch import Batch
-from model.checkpoint import Progress, finished, load, named_state, restore, save
+from model.checkpoint import (
+    Progress,
+    checkpoint_path,
+    fingerprint,
+    finished,
+    load,
+    named_state,
+    restore,
+    save,
+    step_of,
+)
+from model.codec_task import make_codec_task
 from model.config import TrainConfig
-from model.data.loader import make_loader
-from model.encoded import Encoded, encode
-from model.folder import Loaded, save_model
+from model.meter import Meter, memory_text, oom_advice, ran_out
 from model.optim import Ema, learning_rate, make_optimiser
-from model.parallel import World, join_world, mean_over, wrap
+from model.parallel import (
+    World,
+    accumulating,
+    agreed,
+    collect,
+    inner,
+    join_world,
+    leave_world,
+    mean_over,
+    whole,
+    wrap,
+)
 from model.report import Reporter, Step
-from model.task import LayerTask, draw, step_generator
+from model.task import LayerTask, Task, make_layer_task
 
 
 class TrainingError(ValueError):
@@ -30,10 +48,10 @@ class Run(NamedTuple):
 
     config: TrainConfig
     world: World
-    loaded: Loaded
-    task: nn.Module
+    task: nn.Module  # a Task, or what spreads one over processes
     optimiser: torch.optim.Optimizer
     ema: Ema | None
+    meter: Meter | None
     out: Path
 
 
@@ -41,85 +59,91 @@ def train(config: TrainConfig, out: Path, device: str = "cpu", resume: bool = Tr
     """Run `config` in `out`, from its last checkpoint if it has one; returns the folder of the finished model.
 
     Raises:
+        ManifestError: keys of the configuration that do not go together.
+        DataError: a data set or pre-computed latents that cannot be read.
         ModelError: a base or a checkpoint that cannot be used.
         TrainingError: a loss that is not finite, or memory that ran out.
     """
-    run = prepare(config, out, device)
-    progress = _resume(run) if resume else Progress()
-    with Reporter(out, run.world, config) as reporter:
-        for step, progress in _steps(run, progress, reporter):
-            if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-                _checkpoint(run, progress)
-            if config.validate_every and (step + 1) % config.validate_every == 0:
-                reporter.validate(run, step + 1)
-        return _finish(run, reporter)
+    world, progress = join_world(device), Progress()
+    try:
+        run = prepare(config, out, world)
+        start = progress = _resume(run) if resume else progress
+        with Reporter(out, world, config) as reporter:
+            for step, progress in _steps(run, start, reporter):
+                if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
+                    _checkpoint(run, progress)
+                if config.validate_every and (step + 1) % config.validate_every == 0 and step + 1 < config.steps:
+                    reporter.validate(run, step + 1)
+            made = _finish(run, reporter)
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out(error):
+            raise
+        text = f"step {progress.step + 1}: {memory_text(world.device)}; {oom_advice(config)}"
+        raise TrainingError(text) from error
+    leave_world(world)
+    return made
 
 
-def prepare(config: TrainConfig, out: Path, device: str) -> Run:
+def prepare(config: TrainConfig, out: Path, world: World) -> Run:
     """Everything that a run needs before its first step."""
-    world = join_world(device)
     torch.manual_seed(config.seed)
-    loaded = assemble(config)
-    task = LayerTask(config, loaded.model, loaded.codec).to(world.device)
+    task = make_codec_task(config) if config.kind == "codec" else make_layer_task(config, world.device)
+    wrapped = wrap(task, config.machine, world)  # first: sharding makes parameters anew
     ema = Ema(config.optimiser.ema, task.named_parameters()) if config.optimiser.ema else None
-    optimiser = make_optimiser(config.optimiser, task)
-    return Run(config, world, loaded, wrap(task, config.machine, world), optimiser, ema, out)
+    meter = Meter(task) if isinstance(task, LayerTask) else None
+    return Run(config, world, wrapped, make_optimiser(config.optimiser, task), ema, meter, out)
 
 
 def _steps(run: Run, progress: Progress, reporter: Reporter) -> Iterator[tuple[int, Progress]]:
     config, world = run.config, run.world
-    stream = make_loader(
-        config.data,
-        seed=config.seed,
-        batch_size=config.batch_size,
-        rank=world.rank,
-        world=world.size,
-        cursor=progress.cursor,
-    )
-    batches = iter(stream)
+    batches = task_of(run).batches(world, progress.cursor)
     for step in range(progress.step, config.steps):
-        started, wait, losses, keys = time.perf_counter(), 0.0, [], []
+        started, wait, flops, losses = time.perf_counter(), 0.0, 0, []
+        keys: list[str] = []
         rate = learning_rate(config.optimiser, step, config.steps)
         for part in range(config.accumulate):
             before = time.perf_counter()
             batch = next(batches)
             wait += time.perf_counter() - before
             keys += batch.keys
-            losses.append(_backward(run, encoded_batch(run, batch), step * config.accumulate + part))
+            count = step * config.accumulate + part
+            inputs = task_of(run).inputs(batch, (count * world.size + world.rank) * config.batch_size, world.device)
+            flops += run.meter.flops(inputs[0]) * world.size if run.meter else 0
+            losses.append(_backward(run, inputs, last=part + 1 == config.accumulate))
         loss = mean_over(world, torch.stack(losses).mean(0))
         _check(loss, step, keys)
         norm = _update(run, step, rate)
         progress = Progress(step + 1, batch.cursor)
-        reporter.step(Step(step + 1, loss, norm, rate, time.perf_counter() - started, wait, len(keys) * world.size))
+        seconds, samples = time.perf_counter() - started, len(keys) * world.size
+        reporter.step(Step(step + 1, loss, norm, rate, seconds, wait, samples, flops))
         yield step, progress
 
 
-def encoded_batch(run: Run, batch: Batch) -> Encoded:
-    """A batch on this process's device, as tokens."""
-    on = Batch(*(t.to(run.world.device) if isinstance(t, Tensor) else t for t in batch))
-    spec = run.loaded.model.spec
-    return encode(spec, run.loaded.codec, modalities_of(spec), on)
+def task_of(run: Run) -> Task:
+    """What the run learns, without what spreads it over processes."""
+    task = inner(run.task)
+    assert isinstance(task, Task)
+    return task
 
 
-def _backward(run: Run, encoded: Encoded, count: int) -> Tensor:
-    """Gradients of one batch; returns the losses of the branches, (S,)."""
-    generator = step_generator(run.config.seed, "noise", count, run.world.rank)
-    sigma, noise = draw(run.config, run.loaded.model.spec, encoded, generator)
-    losses: Tensor = run.task(encoded, sigma, noise)
-    (losses.mean() / run.config.accumulate).backward()
+def _backward(run: Run, inputs: tuple[Any, ...], last: bool) -> Tensor:
+    """Gradients of one batch, the `last` of a step or not; returns the losses of the branches, (S,)."""
+    with accumulating(run.task, last):
+        losses: Tensor = run.task(*inputs)
+        torch.autograd.backward(losses.mean() / run.config.accumulate)
     return losses.detach().mean(0)
 
 
 def _update(run: Run, step: int, rate: float) -> Tensor:
     """One step of the optimiser; returns the norm of the gradient before it was clipped."""
     trained = [p for p in run.task.parameters() if p.requires_grad]
-    norm = nn.utils.clip_grad_norm_(trained, run.config.optimiser.clip)
+    norm = whole(nn.utils.clip_grad_norm_(trained, run.config.optimiser.clip))
     for group in run.optimiser.param_groups:
         group["lr"] = rate
     run.optimiser.step()
     run.optimiser.zero_grad(set_to_none=True)
     if run.ema:
-        run.ema.update(step, _inner(run).named_parameters())
+        run.ema.update(step, inner(run.task).named_parameters())
     return norm
 
 
@@ -128,36 +152,31 @@ def _check(loss: Tensor, step: int, keys: list[str]) -> None:
         raise TrainingError(f"step {step + 1}: the loss is {loss.tolist()}; samples of this step: {', '.join(keys)}")
 
 
-def _inner(run: Run) -> nn.Module:
-    module = run.task
-    return module.module if isinstance(module, nn.parallel.DistributedDataParallel) else module
-
-
-def _about(run: Run) -> dict[str, object]:
-    shape = run.config.model_dump(mode="json", include={"name", "seed", "batch_size", "accumulate", "base", "adapt"})
-    return {"world": run.world.size, **shape}
-
-
 def _checkpoint(run: Run, progress: Progress) -> None:
+    state = named_state(inner(run.task), run.optimiser, run.ema, keep=run.world.first)
     if run.world.first:
-        state = named_state(_inner(run), run.optimiser, run.ema)
-        save(run.out / "checkpoints", state, progress, _about(run), run.config.keep_last)
+        about = fingerprint(run.config, run.world.size)
+        save(run.out / "checkpoints", state, progress, about, run.config.keep_last)
 
 
 def _resume(run: Run) -> Progress:
+    """From the last checkpoint that the first process sees."""
     found = finished(run.out / "checkpoints")
-    if not found:
+    chosen = agreed(run.world, step_of(found[-1]) if found else 0)
+    if not chosen:
         return Progress()
-    state, progress = load(found[-1], _about(run))
-    restore(_inner(run), run.optimiser, run.ema, state)
+    path = checkpoint_path(run.out / "checkpoints", chosen)
+    state, progress = load(path, fingerprint(run.config, run.world.size))
+    restore(inner(run.task), run.optimiser, run.ema, state)
     return progress
 
 
 def _finish(run: Run, reporter: Reporter) -> Path:
     """Validate and save the averaged weights."""
-    if run.ema:
-        run.ema.swap(_inner(run).named_parameters())
     reporter.validate(run, run.config.steps)
+    if run.ema:
+        run.ema.swap(inner(run.task).named_parameters())
+    collect(inner(run.task), run.world)
     if run.world.first:
-        save_model(run.out / "model", run.loaded.model, run.loaded.codec)
+        task_of(run).save(run.out / "model")
     return run.out / "model"

@@ -16,24 +16,25 @@ from model.flow import add_noise, flow_loss
 from model.layers import LayerModel
 from model.modalities import Modalities
 from model.sampler import Layers, decode_layers, denoise
+from model.scores import layer_scores, masked_psnr, means
 
 NUM_LEVELS = 8
 
 
-class Scores(NamedTuple):
-    """Means over pictures. `losses` (8, S): plain losses at sigma 1/8, 2/8 ... 1. PSNR in dB, alpha MAE in [0, 1]."""
+class Validated(NamedTuple):
+    """`losses` (8, S): plain losses at sigma 1/8, 2/8 ... 1; layers made in one step and in several."""
 
     losses: Tensor
-    hole_psnr: float
-    alpha_mae: float | None
-
-
-class Validated(NamedTuple):
-    """Scores of the one-step estimate, and pictures of it and of a sample in several steps."""
-
-    scores: Scores
     one_step: Layers
     sampled: Layers
+
+
+def scores(layers: Layers, batch: Batch) -> dict[str, float]:
+    """Mean scores of `model.scores`; a model without a foreground has only the background's."""
+    if layers.foreground is not None:
+        return means(layer_scores(layers, batch))
+    assert layers.background is not None
+    return means({"hole_psnr": masked_psnr(layers.background, batch.background, batch.mask)})
 
 
 def validate(
@@ -46,7 +47,7 @@ def validate(
         decode_layers(model, codec, denoise(model, encoded, n, torch.Generator().manual_seed(seed)), encoded)
         for n in (1, steps)
     )
-    return Validated(Scores(losses, hole_psnr(one, batch), alpha_mae(one, batch)), one, many)
+    return Validated(losses, one, many)
 
 
 def level_losses(model: LayerModel, codec: Codec, modalities: Modalities, batch: Batch, seed: int) -> Tensor:
@@ -64,20 +65,3 @@ def level_losses(model: LayerModel, codec: Codec, modalities: Modalities, batch:
             prediction = model.spec.prediction
             rows.append([flow_loss(out[:, s], encoded.clean[:, s], noise[:, s], prediction).mean() for s in branches])
     return torch.tensor([[float(v) for v in row] for row in rows])
-
-
-def hole_psnr(layers: Layers, batch: Batch) -> float:
-    """PSNR in dB of the background inside the mask, the mean over pictures that have one."""
-    if layers.background is None:
-        return float("nan")
-    error = ((layers.background - batch.background) / 2) ** 2 * batch.mask
-    area = 3 * batch.mask.sum(dim=(1, 2, 3))
-    mse = error.sum(dim=(1, 2, 3))[area > 0] / area[area > 0]
-    return float((-10 * torch.log10(mse.clamp_min(1e-10))).mean())
-
-
-def alpha_mae(layers: Layers, batch: Batch) -> float | None:
-    """Mean absolute error of the object's alpha over the whole picture, in [0, 1]."""
-    if layers.foreground is None:
-        return None
-    return float((layers.foreground[:, 3:] - batch.foreground[:, 3:]).abs().mean() / 2)

@@ -13,8 +13,9 @@ _INVERTED = 0.35  # of the objects
 _LEAST = 0.01  # of the picture
 
 
-def random_crop(picture: U8, width: int, height: int, rng: np.random.Generator) -> U8:
-    """A part of the picture at `width` x `height`: from the size itself to all of it, log-uniform, mirrored in half."""
+def random_crop(picture: U8, width: int, height: int, rng: np.random.Generator, flip: float = 0.5) -> U8:
+    """A part of the picture at `width` x `height`: from the size itself to all of it, log-uniform; mirrored with
+    probability `flip`."""
     h, w = picture.shape[:2]
     most = max(min(h / height, w / width), 1.0)
     scale = most ** rng.random()
@@ -22,7 +23,7 @@ def random_crop(picture: U8, width: int, height: int, rng: np.random.Generator) 
     y, x = rng.integers(h - ch + 1), rng.integers(w - cw + 1)
     part = picture[y : y + ch, x : x + cw]
     out = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(out[:, ::-1] if rng.random() < 0.5 else out)
+    return np.ascontiguousarray(out[:, ::-1] if rng.random() < flip else out)
 
 
 def random_hole(shape: Mask, rng: np.random.Generator) -> Mask:

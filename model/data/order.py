@@ -4,6 +4,7 @@ Shards are permuted, and the samples of each run of `window` shards are permuted
 epochs, near ones within one, and only `window` shards need to be at hand.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -36,9 +37,11 @@ def epoch_order(shard_sizes: Sequence[int], seed: int, epoch: int, window: int) 
 class Batches:
     """The batches of one rank, for ever, each with the cursor that stands after it.
 
-    A global batch is `world * batch_size` samples of one bucket; rank r takes its r-th part. Samples wait in their
-    bucket until it is full; at the end of an epoch what still waits comes first in the next, so that every sample is
-    used once an epoch or early in the next one. All ranks compute the same batches.
+    In each bucket, the epochs' samples form one endless row, and every `world * batch_size` of them a global batch,
+    which comes when its last sample does; rank r takes its r-th part. So each sample is drawn once an epoch, none is
+    lost or padded, and what is left in a bucket at the end of an epoch opens its next batch. All ranks compute the
+    same batches. Any cursor is found without going through what comes before: the number of samples that wait
+    when an epoch begins is known, and they are the last of the epochs before.
     """
 
     def __init__(
@@ -53,26 +56,41 @@ class Batches:
         world: int,
         cursor: Cursor,
     ) -> None:
+        assert len(buckets) == sum(shard_sizes) > 0, "one bucket a sample, and at least one sample"
+        assert 0 <= rank < world, f"rank {rank} of {world}"
         self._sizes, self._buckets, self._seed, self._window = shard_sizes, buckets, seed, window
-        self._batch, self._rank, self._world, self._cursor = batch_size, rank, world, cursor
+        self._full, self._cursor = batch_size * world, cursor
+        self._mine = slice(rank * batch_size, (rank + 1) * batch_size)
 
     def __iter__(self) -> Iterator[tuple[list[Draw], Cursor]]:
-        waiting: dict[int, list[Draw]] = {}
-        for epoch in range(self._first_epoch(), 1 << 62):
-            for number, draws in enumerate(self._epoch(epoch, waiting)):
-                if (epoch, number) >= self._cursor:
-                    mine = draws[self._rank * self._batch : (self._rank + 1) * self._batch]
-                    yield mine, Cursor(epoch, number + 1)
+        epoch, used = self._cursor
+        waiting = self._left_before(epoch)
+        while True:
+            for number, draws in enumerate(self._fill(epoch, waiting)):
+                if number >= used:
+                    yield draws[self._mine], Cursor(epoch, number + 1)
+            epoch, used = epoch + 1, 0
 
-    def _first_epoch(self) -> int:
-        return 0  # leftovers depend on all epochs before; without decoding they cost next to nothing
+    def _draws(self, epoch: int) -> Iterator[Draw]:
+        order = epoch_order(self._sizes, self._seed, epoch, self._window).tolist()
+        return (Draw(index, epoch * len(order) + place) for place, index in enumerate(order))
 
-    def _epoch(self, epoch: int, waiting: dict[int, list[Draw]]) -> Iterator[list[Draw]]:
-        order = epoch_order(self._sizes, self._seed, epoch, self._window)
-        full = self._batch * self._world
-        for place, index in enumerate(order.tolist()):
-            bucket = waiting.setdefault(self._buckets[index], [])
-            bucket.append(Draw(index, epoch * len(order) + place))
-            if len(bucket) == full:
+    def _fill(self, epoch: int, waiting: dict[int, list[Draw]]) -> Iterator[list[Draw]]:
+        for draw in self._draws(epoch):
+            bucket = waiting[self._buckets[draw.index]]
+            bucket.append(draw)
+            if len(bucket) == self._full:
                 yield bucket.copy()
                 bucket.clear()
+
+    def _left_before(self, epoch: int) -> dict[int, list[Draw]]:
+        """What waits in each bucket when an epoch begins."""
+        due = {bucket: epoch * count % self._full for bucket, count in Counter(self._buckets).items()}
+        left: dict[int, list[Draw]] = {bucket: [] for bucket in due}
+        while any(len(left[bucket]) < due[bucket] for bucket in due):
+            epoch -= 1
+            drawn: dict[int, list[Draw]] = {bucket: [] for bucket in due}
+            for draw in self._draws(epoch):
+                drawn[self._buckets[draw.index]].append(draw)
+            left = {bucket: drawn[bucket] + left[bucket] for bucket in due}
+        return {bucket: draws[len(draws) - due[bucket] :] for bucket, draws in left.items()}

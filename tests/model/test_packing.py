@@ -21,7 +21,9 @@ def test_tokens_are_flux_fills(batch: int, channels: int, height: int, width: in
     assert tokens.shape == (batch, height * width // 4, 4 * channels)
     assert torch.equal(tokens, FluxFillPipeline._pack_latents(latents, batch, channels, height, width))
     # The pipeline counts in pixels, 8 a latent.
-    assert torch.equal(unpack(tokens, height, width), FluxFillPipeline._unpack_latents(tokens, 8 * height, 8 * width, 8))
+    assert torch.equal(
+        unpack(tokens, height, width), FluxFillPipeline._unpack_latents(tokens, 8 * height, 8 * width, 8)
+    )
     assert torch.equal(unpack(tokens, height, width), latents)
 
 

@@ -14,9 +14,7 @@ from model.transformer import new_transformer
 
 torch.set_num_threads(1)
 
-SHAPE = Shape(
-    num_layers=1, num_single_layers=1, num_heads=2, head_dim=8, text_dim=12, pooled_dim=16, axes=(2, 2, 4)
-)
+SHAPE = Shape(num_layers=1, num_single_layers=1, num_heads=2, head_dim=8, text_dim=12, pooled_dim=16, axes=(2, 2, 4))
 FUSION = Fusion(modalities=("picture", "edge"), width=16, num_latents=3, num_heads=2, out_dim=5)
 LORA = Lora(rank=2, alpha=2.0)
 PIXELS = Spec(codec="pixel", pixel_factor=2)
@@ -77,3 +75,13 @@ def tokens_of(spec: Spec, batch: Batch | None = None, codec: Codec | None = None
 
 def trained_names(module: nn.Module) -> set[str]:
     return {name for name, parameter in module.named_parameters() if parameter.requires_grad}
+
+
+def projections(doubles: int, singles: int) -> set[str]:
+    """Every attention and feed-forward projection of so many blocks, by hand."""
+    names = ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
+    double = [*(f"attn.{n}" for n in names), *(f"{ff}.net.{n}" for ff in ("ff", "ff_context") for n in ("0.proj", "2"))]
+    single = ["attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp", "proj_out"]
+    return {f"transformer_blocks.{i}.{n}" for i in range(doubles) for n in double} | {
+        f"single_transformer_blocks.{i}.{n}" for i in range(singles) for n in single
+    }

@@ -1,0 +1,1 @@
+"""What the model's commands do, each in a module of its own."""
