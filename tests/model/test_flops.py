@@ -1,5 +1,7 @@
 """What a step costs, as the counter sees it, against counts on paper."""
 
+from functools import cache
+
 import pytest
 
 from benchmarks.flux_step import Case, Plan, plan
@@ -23,6 +25,7 @@ def shape(doubles: int = 1, singles: int = 1) -> Shape:
     )
 
 
+@cache
 def counted(size: int = 32, rank: int = 2, doubles: int = 1, singles: int = 1, checkpointing: bool = False) -> Plan:
     case = Case(size, rank, checkpointing, shape=shape(doubles, singles), fusion=FUSION, text_tokens=TEXT)
     return plan(case)
