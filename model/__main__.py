@@ -54,14 +54,22 @@ def train_command(
     ] = None,
     device: Device = "cpu",
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the folder, if there is one.")] = True,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; more than one, or an address, run on Ray Train.")] = 1,
+    address: Annotated[str | None, typer.Option(help="Address of a Ray cluster.")] = None,
 ) -> None:
-    """Train a model, or go on with a run that was interrupted."""
+    """Train a model, or go on with a run that was interrupted. `torchrun -m layerloom train ...` works too."""
     from model.config import load_config
 
     loaded = load_config(config)
     if data:
         loaded = _with_data(loaded, data)
-    _trainer()(loaded, out or Path("out") / loaded.name, device, resume)
+    folder = out or Path("out") / loaded.name
+    if workers == 1 and address is None:
+        _trainer()(loaded, folder, device, resume)
+        return
+    with _libraries():
+        from model.launch import launch
+    launch(loaded, folder.resolve(), device, num_workers=workers, address=address, resume=resume)
 
 
 @app.command("precompute")

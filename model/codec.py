@@ -6,8 +6,8 @@ Pictures are float32 in [-1, 1], sRGB-encoded, 3 channels (opaque) or 4 (straigh
 from typing import Protocol
 
 import torch
-from torch.nn import functional
 from torch import Tensor
+from torch.nn import functional
 
 
 class Codec(Protocol):

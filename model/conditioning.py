@@ -17,10 +17,10 @@ Hole = Literal["zero", "smooth"]
 
 
 class Context(NamedTuple):
-    """One branch's condition: `tokens` (masked picture | folded mask) and `anchor`, tokens of a first guess."""
+    """One branch's condition, (B, L, D): `tokens` (masked picture | folded mask), `anchor` (a first guess)."""
 
-    tokens_BLD: Tensor
-    anchor_BLD: Tensor
+    tokens: Tensor
+    anchor: Tensor
 
 
 def masked_picture(picture_BCHW: Tensor, hole_B1HW: Tensor, fill: Hole) -> Tensor:

@@ -38,8 +38,8 @@ def encode_condition(spec: Spec, codec: Codec, modalities: Modalities, composite
     anchored = spec.prediction == "x0"
     parts = [_context(spec, codec, branch, composite, mask, anchored) for branch in spec.branches]
     holes = [mask if branch == "background" else 1 - mask for branch in spec.branches]
-    context = torch.stack([c.tokens_BLD for c in parts], dim=1)
-    anchor = torch.stack([c.anchor_BLD for c in parts], dim=1) if anchored else context[..., :0]
+    context = torch.stack([c.tokens for c in parts], dim=1)
+    anchor = torch.stack([c.anchor for c in parts], dim=1) if anchored else context[..., :0]
     hole = torch.stack([fold_mask(h, codec.factor).mean(-1, keepdim=True) for h in holes], dim=1)
     views = [pack(codec.encode(view)) for view in modalities(composite)]
     contexts = torch.stack(views, dim=1) if views else context[:, :0]

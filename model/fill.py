@@ -4,8 +4,8 @@ Push-pull interpolation (Gortler et al., "The Lumigraph", SIGGRAPH 1996, section
 down a pyramid, and what is missing on a level comes back up from the next coarser one.
 """
 
-from torch.nn import functional
 from torch import Tensor
+from torch.nn import functional
 
 _TINY = 1e-6
 

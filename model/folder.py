@@ -1,7 +1,7 @@
 """One folder that holds a whole layer model, written and read back.
 
     layers.json                          spec, sizes, format version
-    layers.safetensors                   fusion, widened embedder, text, and trained layers of a base that lies elsewhere
+    layers.safetensors                   fusion, widened embedder, text, and what trained of a base that lies elsewhere
     pytorch_lora_weights.safetensors     LoRA, as diffusers' `load_lora_weights` reads it
     transformer/                         the base as `FluxTransformer2DModel.from_pretrained` reads it, unless it
                                          lies elsewhere (`spec.base`)

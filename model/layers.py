@@ -17,6 +17,9 @@ from model.transformer import add_lora, choose_trained
 class Text(nn.Module):
     """What the transformer is told in words: one prompt for all pictures, zeros for a model that knows no text."""
 
+    tokens: Tensor
+    pooled: Tensor
+
     def __init__(self, text_dim: int, pooled_dim: int, num_tokens: int = 1) -> None:
         super().__init__()
         self.register_buffer("tokens", torch.zeros(1, num_tokens, text_dim))
@@ -36,13 +39,13 @@ class LayerModel(nn.Module):
         super().__init__()
         self.spec = spec
         self.token_dim = token_dim
-        self.transformer = transformer
+        self.transformer: FluxTransformer2DModel = transformer
         config = transformer.config
         self.text = Text(config.joint_attention_dim, config.pooled_projection_dim)
         if spec.lora:
             add_lora(transformer, spec.lora, seed)
         choose_trained(transformer, spec.trained)
-        self.fusion = self._fuse(spec, seed) if spec.fusion else None
+        self.fusion: ContextFusion | None = self._fuse(spec, seed) if spec.fusion else None
 
     def forward(self, noisy_BSLD: Tensor, sigma_B: Tensor, encoded: Encoded) -> Tensor:
         """(B, S, L, D): clean latents or velocities, as `spec.prediction` says. All branches share sigma.
@@ -54,7 +57,7 @@ class LayerModel(nn.Module):
         if self.fusion is not None:
             tokens = torch.cat([tokens, self._extra(tokens, encoded)], dim=-1)
         out = self._transform(tokens.flatten(1, 2), sigma_B, encoded)
-        out = out.unflatten(1, (branches, length)).float()
+        out = out.reshape(len(out), branches, length, -1).float()
         return out + encoded.anchor if self.spec.prediction == "x0" else out
 
     def _transform(self, tokens_BLD: Tensor, sigma_B: Tensor, encoded: Encoded) -> Tensor:

@@ -5,8 +5,8 @@ first folded to the latents' size, `factor` x `factor` pixels into channels (`Fl
 """
 
 import torch
-from torch.nn import functional
 from torch import Tensor
+from torch.nn import functional
 
 
 def pack(latents_BCHW: Tensor) -> Tensor:
@@ -16,7 +16,8 @@ def pack(latents_BCHW: Tensor) -> Tensor:
 
 def unpack(tokens_BLD: Tensor, height: int, width: int) -> Tensor:
     """The inverse of `pack`; `height` and `width` are the latents'."""
-    folded = tokens_BLD.transpose(1, 2).unflatten(2, (height // 2, width // 2))
+    batch, _, dim = tokens_BLD.shape
+    folded = tokens_BLD.transpose(1, 2).reshape(batch, dim, height // 2, width // 2)
     return functional.pixel_shuffle(folded, 2)
 
 

@@ -61,8 +61,8 @@ def test_a_context_is_flux_fills(monkeypatch: pytest.MonkeyPatch) -> None:
     folded, tokens = pipe.prepare_mask_latents(hole, seen * (1 - hole), *more)
     expected = torch.cat((tokens, folded), dim=-1)  # as its __call__ joins them
     found = background_context(codec, seen, hole, "zero")
-    assert torch.equal(found.tokens_BLD, expected)
-    assert torch.equal(found.anchor_BLD, tokens)
+    assert torch.equal(found.tokens, expected)
+    assert torch.equal(found.anchor, tokens)
 
 
 @pytest.mark.parametrize("fill", ["zero", "smooth"])
@@ -70,27 +70,27 @@ def test_a_context_is_flux_fills(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_object_is_outpainted(fill: Hole, alpha: bool) -> None:
     seen, marked = picture(1), mask(2)
     found = foreground_context(PIXELS, seen, marked, fill, alpha)
-    assert torch.equal(found.tokens_BLD, background_context(PIXELS, seen, 1 - marked, fill).tokens_BLD)
-    kept = as_picture(found.tokens_BLD[..., :64])
+    assert torch.equal(found.tokens, background_context(PIXELS, seen, 1 - marked, fill).tokens)
+    kept = as_picture(found.tokens[..., :64])
     assert torch.equal(kept * marked, seen * marked)
-    assert torch.equal(found.tokens_BLD[..., 64:], fold_mask(1 - marked, 2))
+    assert torch.equal(found.tokens[..., 64:], fold_mask(1 - marked, 2))
 
 
 @pytest.mark.parametrize("fill", ["zero", "smooth"])
 def test_the_first_guess_of_the_background_is_the_masked_picture(fill: Hole) -> None:
     seen, marked = picture(1), mask(2)
     found = background_context(PIXELS, seen, marked, fill)
-    assert torch.equal(as_picture(found.anchor_BLD), masked_picture(seen, marked, fill))
-    assert torch.equal(found.anchor_BLD, found.tokens_BLD[..., :64])
+    assert torch.equal(as_picture(found.anchor), masked_picture(seen, marked, fill))
+    assert torch.equal(found.anchor, found.tokens[..., :64])
 
 
 def test_the_first_guess_of_the_object_has_the_mask_for_its_alpha() -> None:
     seen, marked = picture(1), mask(2)
-    guess = as_picture(foreground_context(PIXELS, seen, marked, "smooth", True).anchor_BLD, alpha=True)
+    guess = as_picture(foreground_context(PIXELS, seen, marked, "smooth", True).anchor, alpha=True)
     assert torch.equal(guess[:, :3], smooth_fill(seen, marked))
     assert torch.equal(guess[:, 3:], torch.where(marked.bool(), 1.0, -1.0))
     opaque = foreground_context(PIXELS, seen, marked, "smooth", False)
-    assert torch.equal(opaque.anchor_BLD, opaque.tokens_BLD[..., :64])
+    assert torch.equal(opaque.anchor, opaque.tokens[..., :64])
 
 
 def test_the_first_guess_of_the_object_needs_the_codec_of_rgba() -> None:
@@ -98,7 +98,7 @@ def test_the_first_guess_of_the_object_needs_the_codec_of_rgba() -> None:
     seen, marked = picture(1, height=32, width=48), mask(2, 32, 48)
     made = foreground_context(codec, seen, marked, "zero", True)
     rgba = torch.cat([seen * marked, 2 * marked - 1], dim=1)
-    assert torch.equal(made.anchor_BLD, pack(codec.encode(rgba)))
+    assert torch.equal(made.anchor, pack(codec.encode(rgba)))
 
 
 def test_padding_keeps_what_shows() -> None:

@@ -48,8 +48,8 @@ def test_the_branches_come_in_their_order(branches: tuple[Branch, ...]) -> None:
     answers = {"background": opaque, "foreground": pad_colour(batch.foreground)}
     assert found.clean.shape[1] == len(branches)
     for s, branch in enumerate(branches):
-        assert torch.equal(found.context[:, s], contexts[branch].tokens_BLD)
-        assert torch.equal(found.anchor[:, s], contexts[branch].anchor_BLD)
+        assert torch.equal(found.context[:, s], contexts[branch].tokens)
+        assert torch.equal(found.anchor[:, s], contexts[branch].anchor)
         assert torch.equal(as_picture(found.clean[:, s], found), answers[branch])
 
 

@@ -95,9 +95,8 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     path = _written(tmp_path) / "layers.safetensors"
-    name = "fusion.latents"
     weights = load_file(path)
-    key = next(k for k in weights if k.startswith(name) or k.startswith("fusion."))
+    key = next(k for k in weights if k.startswith("fusion."))
     save_file(weights | {key: torch.zeros(7)}, path)
     with pytest.raises(ModelError, match=rf"layers.safetensors: '{key}' must be \(.*\), is \(7,\)"):
         load_model(str(tmp_path))
@@ -106,7 +105,7 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
 def test_missing_folders_and_damage_are_told(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="none: no such folder"):
         load_model(str(tmp_path / "none"))
-    with pytest.raises(ModelError, match="is no layerloom model: it has no layers.json"):
+    with pytest.raises(ModelError, match=r"is no layerloom model: it has no layers\.json"):
         load_model(str(tmp_path))
     path = _written(tmp_path) / "layers.safetensors"
     path.write_bytes(path.read_bytes()[:40])
