@@ -162,7 +162,7 @@ def _batches(config: TrainConfig, data: DataSet, buckets: list[int], rows: range
     draws: list[list[Draw]] = []
     for index in rows:
         last = draws[-1] if draws else []
-        if not last or len(last) == config.batch_size or buckets[last[0].index] != buckets[index]:
+        if not last or len(last) == config.batch_size or buckets[last[0].number] != buckets[index]:
             draws.append([])
         draws[-1].append(Draw(index, index))
     options = config.data.model_copy(update={"memory_mib": 0})  # no sample comes twice

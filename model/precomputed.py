@@ -96,7 +96,7 @@ class _Reader(Dataset[EncodedBatch | DataError]):
 
     def __getitem__(self, work: tuple[list[Draw], Cursor]) -> EncodedBatch | DataError:
         draws, cursor = work
-        rows = [self._rows[draw.index] for draw in draws]
+        rows = [self._rows[draw.number] for draw in draws]
         try:
             samples = [_read(row) for row in rows]
         except DataError as error:

@@ -19,7 +19,7 @@ def augment(pixels: Pixels, options: DataOptions, rng: np.random.Generator) -> P
         options.mask_noise,
     )
     if flip:
-        pixels = Pixels(*(np.ascontiguousarray(a[:, ::-1]) for a in pixels))
+        pixels = Pixels._make(np.ascontiguousarray(a[:, ::-1]) for a in pixels)
     if mask:
         pixels = pixels._replace(mask=other_mask(pixels, rng))
     return pixels._replace(composite=camera(pixels.composite, bool(blur), bool(noise), bool(jpeg), rng))
@@ -34,7 +34,7 @@ def camera(picture: U8, blur: bool, noise: bool, jpeg: bool, rng: np.random.Gene
         picture = np.rint(picture + rng.normal(0, level, picture.shape)).clip(0, 255).astype(np.uint8)
     if jpeg:
         data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        picture = np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1].copy()
     return picture
 
 

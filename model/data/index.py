@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -90,7 +90,7 @@ def _shards(store: Store) -> dict[str, Shard]:
     return {e.name.removeprefix("data/"): Shard(store, e.name, e.num_bytes, e.sha256) for e in index.shards}
 
 
-def _table(store: Store) -> dict[str, list[object]]:
+def _table(store: Store) -> dict[str, list[Any]]:
     """The columns that are needed, by name."""
     name = f"{store}/meta/index.parquet"
     try:

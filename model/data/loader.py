@@ -46,7 +46,7 @@ def make_loader(
     loader: DataLoader[Batch | DataError] = DataLoader(
         BatchMaker(options, data, buckets, seed),
         batch_size=None,
-        sampler=batches,  # type: ignore[arg-type]
+        sampler=batches,
         num_workers=options.workers,
         worker_init_fn=_one_thread,
         prefetch_factor=_AHEAD if options.workers else None,

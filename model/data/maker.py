@@ -39,20 +39,20 @@ class BatchMaker(Dataset[Batch | DataError]):
             samples = [make(draw) for draw in draws]
         except DataError as error:
             return error
-        return collate(samples, tuple(self._data.rows[draw.index].key for draw in draws), cursor)
+        return collate(samples, tuple(self._data.rows[draw.number].key for draw in draws), cursor)
 
     def _size(self, draw: Draw) -> tuple[int, int]:
-        return self._options.buckets[self._buckets[draw.index]]
+        return self._options.buckets[self._buckets[draw.number]]
 
     def _decompose(self, draw: Draw) -> Pixels:
-        row = self._data.rows[draw.index]
-        pixels = Pixels(*self._keep.get(draw.index, lambda: read_pixels(row, *self._size(draw))))
+        row = self._data.rows[draw.number]
+        pixels = Pixels._make(self._keep.get(draw.number, lambda: read_pixels(row, *self._size(draw))))
         return augment(pixels, self._options, generator(self._seed, "augment", draw.serial))
 
     def _inpaint(self, draw: Draw) -> Pixels:
         rng = generator(self._seed, "inpaint", draw.serial)
         width, height = self._size(draw)
-        picture = self._source(draw.index, "background.png")
+        picture = self._source(draw.number, "background.png")
         crop = random_crop(picture, width, height, rng, self._options.flip)
         other = int(rng.integers(len(self._data.rows)))
         shape = cv2.resize(self._source(other, "mask.png"), (width, height), interpolation=cv2.INTER_AREA)

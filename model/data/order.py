@@ -16,9 +16,9 @@ from stages.rng import generator
 
 
 class Draw(NamedTuple):
-    """One use of a sample: its number, and a serial that no other use has (the counter of its augmentation)."""
+    """One use of a sample: its `number`, and a `serial` that no other use has (the counter of its augmentation)."""
 
-    index: int
+    number: int
     serial: int
 
 
@@ -77,7 +77,7 @@ class Batches:
 
     def _fill(self, epoch: int, waiting: dict[int, list[Draw]]) -> Iterator[list[Draw]]:
         for draw in self._draws(epoch):
-            bucket = waiting[self._buckets[draw.index]]
+            bucket = waiting[self._buckets[draw.number]]
             bucket.append(draw)
             if len(bucket) == self._full:
                 yield bucket.copy()
@@ -91,6 +91,6 @@ class Batches:
             epoch -= 1
             drawn: dict[int, list[Draw]] = {bucket: [] for bucket in due}
             for draw in self._draws(epoch):
-                drawn[self._buckets[draw.index]].append(draw)
+                drawn[self._buckets[draw.number]].append(draw)
             left = {bucket: drawn[bucket] + left[bucket] for bucket in due}
         return {bucket: draws[len(draws) - due[bucket] :] for bucket, draws in left.items()}

@@ -29,8 +29,9 @@ class Pixels(NamedTuple):
 
 def read_pixels(row: Row, width: int, height: int) -> Pixels:
     """A sample at `width` x `height`. Raises DataError."""
-    parts = [shrink(pixels, width, height) for pixels in read_pictures(row, tuple(CHANNELS))]
-    return Pixels(*parts[:4], parts[4] >= 128)
+    small = (shrink(pixels, width, height) for pixels in read_pictures(row, tuple(CHANNELS)))
+    composite, background, foreground, occluder, mask = small
+    return Pixels(composite, background, foreground, occluder, mask >= 128)
 
 
 def read_pictures(row: Row, names: tuple[str, ...]) -> list[U8]:
@@ -102,7 +103,7 @@ def _shrink_rgba(pixels: U8, width: int, height: int) -> U8:
     colour = small[..., :3] / np.maximum(mean, 1e-6)
     out = np.rint(np.concatenate([colour, mean], axis=2)).clip(0, 255).astype(np.uint8)
     out[out[..., 3] == 0] = 0
-    return out
+    return np.asarray(out)
 
 
 def crop_to(pixels: U8, width: int, height: int) -> U8:
