@@ -7,7 +7,7 @@ down a pyramid, and what is missing on a level comes back up from the next coars
 from torch import Tensor
 from torch.nn import functional
 
-_TINY = 1e-6
+_TINY = 1e-12
 
 
 def smooth_fill(picture_BCHW: Tensor, known_B1HW: Tensor) -> Tensor:

@@ -131,9 +131,9 @@ class WidenedEmbedder(nn.Module):
         """(B, L, base channels | extra channels) to (B, L, inner dim), in the dtype of the base's answer."""
         own, more = tokens_BLD.tensor_split([self.base.in_features], dim=-1)
         # A view with gaps takes another path through the matrix product, which adds the bias in another order.
-        out: Tensor = self.base(own.contiguous())
+        out: Tensor = self.base(own.contiguous().to(self.base.weight.dtype))
         added: Tensor = self.extra(more.to(self.extra.weight.dtype))
-        return out + added.to(out.dtype)
+        return (out + added.to(out.dtype)).to(tokens_BLD.dtype)
 
 
 def positions(grid: Grid, frame: Grid, like: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ class LayerModel(nn.Module):
         self.spec = spec
         self.token_dim = token_dim
         self.transformer: FluxTransformer2DModel = transformer
+        self.dtype: torch.dtype = transformer.dtype  # of what is frozen
         config = transformer.config
         self.text = Text(config.joint_attention_dim, config.pooled_projection_dim)
         if spec.lora:
@@ -61,7 +62,7 @@ class LayerModel(nn.Module):
         return out + encoded.anchor if self.spec.prediction == "x0" else out
 
     def _transform(self, tokens_BLD: Tensor, sigma_B: Tensor, encoded: Encoded) -> Tensor:
-        batch, device, dtype = len(tokens_BLD), tokens_BLD.device, self.transformer.dtype
+        batch, device, dtype = len(tokens_BLD), tokens_BLD.device, self.dtype
         grids = [image_ids(encoded.height, encoded.width, i, device) for i in range(len(self.spec.branches))]
         text = self.text.tokens.to(dtype).expand(batch, -1, -1)
         guidance = torch.full((batch,), self.spec.guidance, device=device)
@@ -108,6 +109,6 @@ class LayerModel(nn.Module):
                 out_dim=fusion.out_dim,
                 num_modalities=num,
             )
-        extra = fusion.out_dim + (num * self.token_dim if fusion.aligned else 0)
-        self.transformer.x_embedder = WidenedEmbedder(base, extra)
+            extra = fusion.out_dim + (num * self.token_dim if fusion.aligned else 0)
+            self.transformer.x_embedder = WidenedEmbedder(base, extra)
         return made

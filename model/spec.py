@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stages.types import Frozen
 
@@ -29,6 +29,12 @@ class Shape(Frozen):
     axes: tuple[int, int, int] = (16, 56, 56)
     guidance_embeds: bool = True
 
+    @model_validator(mode="after")
+    def _axes_fill_head(self) -> "Shape":
+        if sum(self.axes) != self.head_dim or any(axis % 2 for axis in self.axes):
+            raise ValueError(f"axes must be even and add up to head_dim = {self.head_dim}, are {list(self.axes)}")
+        return self
+
 
 class Lora(Frozen):
     """Low-rank adapters (Hu et al., ICLR 2022) on the linear layers whose whole name `target` matches."""
@@ -41,7 +47,7 @@ class Lora(Frozen):
 class Fusion(Frozen):
     """Multi-modal context fusion (`model.fusion`); `aligned` also gives each token the context at its own place."""
 
-    modalities: tuple[Modality, ...] = ("picture", "edge")
+    modalities: tuple[Modality, ...] = Field(("picture", "edge"), min_length=1)
     width: int = Field(256, ge=8, le=8192)
     num_latents: int = Field(64, ge=1, le=4096)
     num_heads: int = Field(4, ge=1, le=64)

@@ -12,7 +12,7 @@ from peft import LoraConfig
 from torch import nn
 
 from model.spec import Lora, Shape
-from stages.lazy import one_line
+from stages.lazy import one_line, quiet
 from stages.settings import did_you_mean
 
 
@@ -52,9 +52,10 @@ def load_transformer(model: str, revision: str | None, dtype: torch.dtype) -> Fl
         ModelError: missing, gated (the text says how to get access), unreadable, or of another class.
     """
     try:
-        return FluxTransformer2DModel.from_pretrained(
-            model, subfolder="transformer", revision=revision, torch_dtype=dtype
-        )
+        with quiet():
+            return FluxTransformer2DModel.from_pretrained(
+                model, subfolder="transformer", revision=revision, torch_dtype=dtype
+            )
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         raise ModelError(explain(model, error)) from error
 
@@ -62,7 +63,7 @@ def load_transformer(model: str, revision: str | None, dtype: torch.dtype) -> Fl
 def explain(model: str, error: BaseException) -> str:
     """One line for a model that did not load: gated, missing, or what the library said."""
     text = one_line(error)
-    if "gated" in text.lower() or "401" in text or "403" in text:
+    if re.search(r"gated repo|\b40[13] Client Error", text, re.IGNORECASE):
         return (
             f"{model}: access is gated; accept its licence at https://huggingface.co/{model} and log in with "
             "`hf auth login` (or set HF_TOKEN)"
@@ -75,8 +76,9 @@ def explain(model: str, error: BaseException) -> str:
 def add_lora(transformer: FluxTransformer2DModel, lora: Lora, seed: int) -> list[str]:
     """Put adapters on every linear layer whose whole name `lora.target` matches; B is zero, so nothing changes yet.
 
-    Returns the names of the layers. Raises ModelError where none matches.
+    Returns the names of the layers. Raises ModelError where none matches, or the expression is broken.
     """
+    _check_pattern("adapt.lora.target", lora.target)
     names = [n for n, m in transformer.named_modules() if isinstance(m, nn.Linear) and re.fullmatch(lora.target, n)]
     if not names:
         raise ModelError(f"adapt.lora.target: '{lora.target}' matches no linear layer of the transformer")
@@ -95,9 +97,30 @@ def choose_trained(transformer: FluxTransformer2DModel, patterns: tuple[str, ...
     """
     names = [n for n, _ in transformer.named_parameters() if ".lora_" not in n]
     for pattern in patterns:
+        _check_pattern("adapt.train", pattern)
         if not any(re.fullmatch(pattern, n) for n in names):
             raise ModelError(f"adapt.train: '{pattern}' matches no parameter{did_you_mean(pattern, names)}")
     chosen = {n for n in names if any(re.fullmatch(p, n) for p in patterns)}
+    dtype = transformer.dtype
     for name, parameter in transformer.named_parameters():
         parameter.requires_grad_(name in chosen or ".lora_" in name)
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()  # steps of 5e-5 would be rounded away in bfloat16
+    if dtype != torch.float32:
+        for module in transformer.modules():
+            if isinstance(module, nn.Linear) and module.weight.requires_grad:
+                _bridge(module, dtype)
     return sorted(chosen)
+
+
+def _bridge(module: nn.Linear, dtype: torch.dtype) -> None:
+    """Let a float32 layer work among layers of `dtype`."""
+    module.register_forward_pre_hook(lambda layer, given: tuple(t.to(layer.weight.dtype) for t in given))
+    module.register_forward_hook(lambda _, __, made: made.to(dtype))
+
+
+def _check_pattern(key: str, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ModelError(f"{key}: '{pattern}' is no regular expression: {error}") from None

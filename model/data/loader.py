@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from model.batch import Batch, Cursor
+from model.data.ahead import fetch_ahead
 from model.data.buckets import choose_buckets
 from model.data.download import DataError
 from model.data.index import open_all
@@ -28,8 +29,8 @@ def make_loader(
 ) -> Iterator[Batch]:
     """Batches of one rank, for ever, from `cursor` on; the same for any number of loader processes.
 
-    The data sets are opened here, the samples are read as they are needed; both raise DataError, one line, for what
-    cannot be read.
+    The data sets are opened here, the samples are read as they are needed (shards on the net half a window before).
+    Both raise DataError, one line, for what cannot be read.
     """
     data = open_all(options.location, options.split)
     buckets = choose_buckets(data.rows, options.buckets)
@@ -43,10 +44,11 @@ def make_loader(
         world=world,
         cursor=cursor,
     )
+    half_a_window = options.window * len(data.rows) // (2 * len(data.shard_sizes))
     loader: DataLoader[Batch | DataError] = DataLoader(
         BatchMaker(options, data, buckets, seed),
         batch_size=None,
-        sampler=batches,
+        sampler=fetch_ahead(batches, data.rows, half_a_window // (batch_size * world)),
         num_workers=options.workers,
         worker_init_fn=_one_thread,
         prefetch_factor=_AHEAD if options.workers else None,

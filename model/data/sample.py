@@ -96,14 +96,18 @@ def shrink(pixels: U8, width: int, height: int) -> U8:
 
 
 def _shrink_rgba(pixels: U8, width: int, height: int) -> U8:
-    alpha = pixels[..., 3:].astype(np.float32)
-    weighted = np.concatenate([pixels[..., :3] * alpha, alpha], axis=2)
-    small = cv2.resize(weighted, (width, height), interpolation=cv2.INTER_AREA)
-    mean = small[..., 3:]
-    colour = small[..., :3] / np.maximum(mean, 1e-6)
-    out = np.rint(np.concatenate([colour, mean], axis=2)).clip(0, 255).astype(np.uint8)
-    out[out[..., 3] == 0] = 0
-    return np.asarray(out)
+    out = np.zeros((height, width, 4), np.uint8)
+    alpha = cv2.extractChannel(pixels, 3)
+    if alpha.any():
+        weight = cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB)
+        weighted = cv2.multiply(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), weight, dtype=cv2.CV_32F)
+        small, mean = (
+            cv2.resize(a, (width, height), interpolation=cv2.INTER_AREA) for a in (weighted, alpha.astype(np.float32))
+        )
+        out[..., :3] = np.rint(small / np.maximum(mean, 1e-6)[..., None]).clip(0, 255)
+        out[..., 3] = np.rint(mean)
+        out[out[..., 3] == 0] = 0
+    return out
 
 
 def crop_to(pixels: U8, width: int, height: int) -> U8:

@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from benchmarks.flux_step import Case, Plan, plan
+from benchmarks.flux_plan import Case, Plan, plan
 from model.spec import FLUX_LINEARS, Fusion, Shape
 from tests.model.tiny import projections
 

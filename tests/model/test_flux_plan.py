@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks import flux_step
-from benchmarks.flux_step import Case, Live, build, default_dtype, flash_on_meta, forward, one_batch
+from benchmarks import flux_plan, flux_step
+from benchmarks.flux_plan import Case, Live, build, default_dtype, flash_on_meta, forward, one_batch
 from model.config import load_config
 from model.spec import Fusion, Shape
 
@@ -24,7 +24,7 @@ def case(**more: Any) -> Case:
     return Case(**({"size": 48, "rank": 2, "checkpointing": False, "shape": SHAPE, "fusion": FUSION} | more))
 
 
-plan = cache(flux_step.plan)
+plan = cache(flux_plan.plan)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
