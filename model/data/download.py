@@ -6,6 +6,7 @@ import os
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -66,23 +67,36 @@ def download(url: str, path: Path, num_bytes: int, sha256: str) -> Path:
 
     Processes that want one file wait for the one that fetches it. Raises DataError.
     """
-    if _is_there(path, num_bytes):
-        return path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        with part.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if not _is_there(path, num_bytes):
-                _fetch(url, lambda response: _save(response, file, num_bytes, sha256))
-                file.flush()
-                os.fsync(file.fileno())
-                part.replace(path)
-            else:  # who held the lock made it
-                part.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"{path}: copy of {url} cannot be written: {error.strerror or error}") from None
+    with _writing(path):
+        if not _is_there(path, num_bytes):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f".{path.name}.part")
+            with part.open("ab") as file, _locked(file):
+                if _is_there(path, num_bytes):  # who held the lock made it
+                    part.unlink(missing_ok=True)
+                else:
+                    _fetch(url, lambda response: _save(response, file, path, num_bytes, sha256))
+                    os.fsync(file.fileno())
+                    part.replace(path)
     return path
+
+
+@contextmanager
+def _locked(file: BinaryIO) -> Iterator[None]:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough: a process forked meanwhile has the file open, too
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """What this machine refuses becomes a DataError, so that it is not taken for the connection's fault."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def _is_there(path: Path, num_bytes: int) -> bool:
@@ -121,21 +135,17 @@ def _blocks(response: HTTPResponse, most: int) -> Iterator[bytes]:
         yield block
 
 
-def _save(response: HTTPResponse, file: BinaryIO, num_bytes: int, sha256: str) -> None:
+def _save(response: HTTPResponse, file: BinaryIO, path: Path, num_bytes: int, sha256: str) -> None:
     digest, count = hashlib.sha256(), 0
-    file.truncate(0)
+    with _writing(path):
+        file.truncate(0)
     for block in _blocks(response, num_bytes):
         digest.update(block)
         count += len(block)
-        _write(file, block)
+        with _writing(path):
+            file.write(block)
+            file.flush()
     if count != num_bytes:
         raise _TransferError(f"{count} bytes, index.json says {num_bytes}")
     if digest.hexdigest() != sha256:
         raise _TransferError(f"SHA-256 is {digest.hexdigest()}, index.json says {sha256}")
-
-
-def _write(file: BinaryIO, block: bytes) -> None:
-    try:
-        file.write(block)
-    except OSError as error:  # not the connection's: no other try
-        raise DataError(f"{file.name}: cannot be written: {error.strerror}") from None

@@ -1,10 +1,11 @@
 """From data sets to batches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 import cv2
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from model.batch import Batch, Cursor
 from model.data.ahead import fetch_ahead
@@ -14,6 +15,8 @@ from model.data.index import open_all
 from model.data.maker import BatchMaker
 from model.data.options import DataOptions
 from model.data.order import Batches
+
+Made = TypeVar("Made")
 
 _AHEAD = 4  # batches that a process may be ahead
 
@@ -45,29 +48,45 @@ def make_loader(
         cursor=cursor,
     )
     half_a_window = options.window * len(data.rows) // (2 * len(data.shard_sizes))
-    loader: DataLoader[Batch | DataError] = DataLoader(
-        BatchMaker(options, data, buckets, seed),
+    work = fetch_ahead(batches, data.rows, half_a_window // (batch_size * world))
+    return run_loader(BatchMaker(options, data, buckets, seed), work, options.workers)
+
+
+def run_loader(dataset: Dataset[Made | DataError], work: Iterable[Any], workers: int) -> Iterator[Made]:
+    """What `dataset` makes of each piece of `work`, in that order; `workers` processes make it ahead, 0 none.
+
+    Raises DataError: the one that `dataset` returns (raised in a process it would be a report of many lines), or that
+    a process died.
+    """
+    loader: DataLoader[Made | DataError] = DataLoader(
+        dataset,
         batch_size=None,
-        sampler=fetch_ahead(batches, data.rows, half_a_window // (batch_size * world)),
-        num_workers=options.workers,
+        sampler=work,
+        collate_fn=_as_made,
+        num_workers=workers,
         worker_init_fn=_one_thread,
-        prefetch_factor=_AHEAD if options.workers else None,
+        prefetch_factor=_AHEAD if workers else None,
         generator=torch.Generator(),  # else it takes a number from torch's own
     )
     return _raising(iter(loader))
 
 
-def _raising(loaded: Iterator[Batch | DataError]) -> Iterator[Batch]:
+def _raising(loaded: Iterator[Made | DataError]) -> Iterator[Made]:
     try:
-        for batch in loaded:
-            if isinstance(batch, DataError):
-                raise batch
-            yield batch
+        for made in loaded:
+            if isinstance(made, DataError):
+                raise made
+            yield made
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
         text = "a loader process ended (killed, or out of memory); fewer `data.workers` need less memory"
         raise DataError(text) from error
+
+
+def _as_made(made: Any) -> Any:
+    """DataLoader's own function makes lists of the tuples inside."""
+    return made
 
 
 def _one_thread(_: int) -> None:

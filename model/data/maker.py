@@ -58,8 +58,8 @@ class BatchMaker(Dataset[Batch | DataError]):
         shape = cv2.resize(self._source(other, "mask.png"), (width, height), interpolation=cv2.INTER_AREA)
         hole = random_hole(shape >= 128, rng)
         opaque = np.full((height, width, 1), 255, np.uint8)
-        clear = np.zeros((height, width, 4), np.uint8)
-        return Pixels(crop, crop, np.concatenate([crop, opaque], axis=2), clear, hole)
+        cover = np.full((height, width, 4), 255, np.uint8)  # no object shows
+        return Pixels(crop, crop, np.concatenate([crop, opaque], axis=2), cover, hole)
 
     def _source(self, index: int, name: str) -> U8:
         """One picture of a sample, square, of `source_size` if it has as many pixels."""

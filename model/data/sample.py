@@ -43,8 +43,9 @@ def read_pictures(row: Row, names: tuple[str, ...]) -> list[U8]:
 def read_members(row: Row, names: tuple[str, ...]) -> dict[str, bytes]:
     """The bytes of some members of a sample. Raises DataError naming shard, key and member."""
     found: dict[str, bytes] = {}
+    path = row.shard.path()
     try:
-        with row.shard.path().open("rb") as file:
+        with path.open("rb") as file:
             file.seek(row.offset)
             while len(found) < len(names):
                 header = tarfile.TarInfo.frombuf(file.read(_BLOCK), "ascii", "strict")

@@ -44,7 +44,7 @@ class _Silent:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small data set: 22 samples of train in 5 shards, 4 of val in one. Not to be written to."""
+    """A small data set: 22 samples of train in 5 shards of 4 and 5, 4 of val in one. Not to be written to."""
     root = tmp_path_factory.mktemp("built")
     write_assets(root / "build" / "tiny-assets")
     base = root / "manifests" / "data"

@@ -82,7 +82,7 @@ def test_a_stream_goes_on_from_any_cursor(world: int, batch_size: int) -> None:
     """A bucket of one sample fills in 14 epochs at most."""
     place = {"world": world, "rank": world - 1, "batch_size": batch_size}
     whole = stream(90, **place)
-    for k in range(0, 60):
+    for k in range(60):
         assert stream(30, cursor=whole[k][1], **place) == whole[k + 1 : k + 31], f"after batch {k}"
 
 
