@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import torch
 from safetensors.torch import load
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from model.batch import Cursor
 from model.config import TrainConfig
 from model.data.download import DataError, MissingError
 from model.data.index import Row
+from model.data.loader import run_loader
 from model.data.order import Batches, Draw
 from model.data.sample import read_members
 from model.data.source import Shard, Store, open_store, shard_cache
@@ -70,22 +70,7 @@ def stored_batches(
         world=world,
         cursor=cursor,
     )
-    loader: DataLoader[EncodedBatch | DataError] = DataLoader(
-        _Reader(rows, spec.branches),
-        batch_size=None,
-        sampler=batches,
-        num_workers=options.workers,
-        worker_init_fn=_one_thread,
-        generator=torch.Generator(),  # else it takes a number from torch's own
-    )
-    return _raising(iter(loader))
-
-
-def _raising(loaded: Iterator[EncodedBatch | DataError]) -> Iterator[EncodedBatch]:
-    for batch in loaded:
-        if isinstance(batch, DataError):
-            raise batch
-        yield batch
+    return run_loader(_Reader(rows, spec.branches), batches, options.workers)
 
 
 class _Reader(Dataset[EncodedBatch | DataError]):
@@ -119,7 +104,3 @@ def _rows(store: Store, index: Index) -> list[Row]:
         store.check(shard)
         rows += [Row(key, shard, offset, 0) for key, offset in zip(entry.keys, entry.offsets, strict=True)]
     return rows
-
-
-def _one_thread(_: int) -> None:
-    torch.set_num_threads(1)
