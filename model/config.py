@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from model.data.options import DataOptions
-from model.spec import Branch, Fusion, Lora, Shape, Spec
+from model.spec import Branches, Fusion, Lora, Shape, Spec
 from stages.settings import ManifestError, did_you_mean, parse, parse_toml
 from stages.types import Frozen
 
@@ -36,7 +36,7 @@ class Base(Frozen):
 class Adapt(Frozen):
     """What is added to the base, and what of it trains: LoRA, fusion, and whole layers by regular expression."""
 
-    branches: tuple[Branch, ...] = ("background", "foreground")
+    branches: Branches = ("background", "foreground")
     lora: Lora | None = None
     fusion: Fusion | None = None
     train: tuple[str, ...] = ()  # full names of the transformer's parameters; ".*" trains all

@@ -52,9 +52,6 @@ class ContextFusion(nn.Module):
         num_heads: of all three attentions.
         out_dim: E, extra channels of each token.
         num_modalities: each has a learned embedding, in the order of `contexts`.
-
-    Raises:
-        ValueError: a width that positions or heads do not divide.
     """
 
     def __init__(
@@ -68,8 +65,7 @@ class ContextFusion(nn.Module):
         num_modalities: int,
     ) -> None:
         super().__init__()
-        if width % 4 or width % num_heads:
-            raise ValueError(f"fusion.width: {width} must be a multiple of 4 and of num_heads, which is {num_heads}")
+        assert width % 4 == width % num_heads == 0, "`Fusion` sees to it"
         self.context_in = nn.Linear(token_dim, width)
         self.query_in = nn.Linear(query_dim, width)
         self.modality = nn.Parameter(torch.randn(num_modalities, width) * _SPREAD)

@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from model.config import Machine
 from stages.lazy import require_device
+from stages.settings import ManifestError
 
 
 class World(NamedTuple):
@@ -182,7 +183,7 @@ def _require_compiler() -> None:
     """The compiler's own complaint comes at the first step, in a hundred lines."""
     asked = os.environ.get("CXX")
     if not any(shutil.which(name) for name in ([asked] if asked else ["g++", "clang++"])):
-        raise ValueError(
+        raise ManifestError(
             f"machine.compile: needs a C++ compiler, and {asked or 'g++'} is not here; install it, set CXX, "
             "or set machine.compile = false"
         )

@@ -1,12 +1,21 @@
 """What a model is made of, beside its weights: written into its folder as `layers.json`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from stages.types import Frozen
 
 Branch = Literal["background", "foreground"]
+
+
+def _each_once(branches: tuple[Branch, ...]) -> tuple[Branch, ...]:
+    if not branches or len(set(branches)) < len(branches):
+        raise ValueError(f"must name one or two different branches, is {list(branches)}")
+    return branches
+
+
+Branches = Annotated[tuple[Branch, ...], AfterValidator(_each_once)]
 Modality = Literal["picture", "edge", "segmentation", "depth"]
 
 # Every attention and feed-forward projection of FluxTransformer2DModel's blocks. Anchored at both ends: a bare
@@ -56,6 +65,12 @@ class Fusion(Frozen):
     segmentation_model: str = "nvidia/segformer-b0-finetuned-ade-512-512"
     depth_model: str = "depth-anything/Depth-Anything-V2-Small-hf"
 
+    @model_validator(mode="after")
+    def _width_divides(self) -> "Fusion":
+        if self.width % 4 or self.width % self.num_heads:
+            raise ValueError(f"width must be a multiple of 4 and of num_heads = {self.num_heads}, is {self.width}")
+        return self
+
 
 class Spec(Frozen):
     """All that turns pictures into the transformer's tokens and its output back into pictures.
@@ -75,7 +90,7 @@ class Spec(Frozen):
     guidance: float = Field(30.0, ge=0, le=100)
     prompt: str = ""
     text_tokens: int = Field(512, ge=0, le=512)
-    branches: tuple[Branch, ...] = ("background", "foreground")
+    branches: Branches = ("background", "foreground")
     lora: Lora | None = None
     fusion: Fusion | None = None
     trained: tuple[str, ...] = ()

@@ -62,9 +62,12 @@ def train(config: TrainConfig, out: Path, device: str = "cpu", resume: bool = Tr
         ManifestError: keys of the configuration that do not go together.
         DataError: a data set or pre-computed latents that cannot be read.
         ModelError: a base or a checkpoint that cannot be used.
-        TrainingError: a loss that is not finite, or memory that ran out.
+        TrainingError: no such device, a loss that is not finite, or memory that ran out.
     """
-    world, progress = join_world(device), Progress()
+    try:
+        world, progress = join_world(device), Progress()
+    except ValueError as error:  # no such device
+        raise TrainingError(str(error)) from None
     try:
         run = prepare(config, out, world)
         start = progress = _resume(run) if resume else progress

@@ -112,13 +112,6 @@ def test_positions_are_exact_far_from_the_corner_in_half_precision() -> None:
     assert (found.double() - expected).abs().max() < 2**-8 + 1e-4
 
 
-@pytest.mark.parametrize("width", [18, 20])
-def test_a_width_that_does_not_divide_is_refused(width: int) -> None:
-    text = rf"^fusion.width: {width} must be a multiple of 4 and of num_heads, which is 3$"
-    with pytest.raises(ValueError, match=text):
-        fusion(width=width, num_heads=3)
-
-
 def flops(tokens: int, context: int, batch: int = 2) -> int:
     with torch.device("meta"):
         made = ContextFusion(D, Q, W, N, HEADS, E, M)

@@ -28,6 +28,7 @@ from model.parallel import (
 )
 from model.task import LayerTask
 from model.train import prepare, train
+from stages.settings import ManifestError
 from tests.model.runs import (
     LORA,
     free_port,
@@ -192,7 +193,7 @@ def test_compilation_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPat
         r"^machine.compile: needs a C\+\+ compiler, and no-such-compiler is not here; install it, set CXX, or set "
         r"machine.compile = false$"
     )
-    with pytest.raises(ValueError, match=text):
+    with pytest.raises(ManifestError, match=text):
         task_of(machine={"compile": True})
 
 
