@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from model.codec import Codec, PixelCodec
-from model.config import ROOT, TrainConfig
+from model.config import TrainConfig, resolve
 from model.folder import Loaded, load_model, load_vae, load_weights, own_weights, read_about
 from model.layers import LayerModel
 from model.lazy_codec import LazyCodec
@@ -87,12 +87,6 @@ def words(config: TrainConfig, spec: Spec, device: str = "cpu") -> Prompt | None
     if not has_words(config, spec):
         return None
     return encode_prompt(_location(config), spec.prompt, spec.text_tokens, config.base.revision, device)
-
-
-def resolve(model: str) -> str:
-    """A folder of the repository where there is one of that name, else the name as it is (a folder, or a Hub id)."""
-    inside = ROOT / model
-    return str(inside) if inside.is_dir() and not Path(model).is_dir() else model
 
 
 def modalities_of(spec: Spec) -> Modalities:

@@ -36,11 +36,11 @@ def background_context(codec: Codec, composite: Tensor, mask: Tensor, fill: Hole
     return Context(torch.cat([tokens, fold_mask(mask, codec.factor).to(tokens.dtype)], dim=-1), tokens)
 
 
-def foreground_context(codec: Codec, composite: Tensor, mask: Tensor, fill: Hole, alpha: bool) -> Context:
-    """Hole = all outside the mask. With `alpha` the first guess is RGBA and takes the mask for the alpha."""
+def foreground_context(codec: Codec, composite: Tensor, mask: Tensor, fill: Hole, alpha: Tensor | None) -> Context:
+    """Hole = all outside the mask. With `alpha`, (B, 1, H, W) in [-1, 1], the first guess is RGBA and has that one."""
     picture, hole = masked_picture(composite, 1 - mask, fill), 1 - mask
     tokens = pack(codec.encode(picture))
-    anchor = pack(codec.encode(torch.cat([picture, 2 * mask - 1], dim=1))) if alpha else tokens
+    anchor = pack(codec.encode(torch.cat([picture, alpha], dim=1))) if alpha is not None else tokens
     return Context(torch.cat([tokens, fold_mask(hole, codec.factor).to(tokens.dtype)], dim=-1), anchor)
 
 

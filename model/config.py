@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from model.data.options import DataOptions
-from model.spec import Branches, Fusion, Lora, Shape, Spec
+from model.spec import Amodal, Branches, Fusion, Lora, Shape, Spec
 from stages.settings import ManifestError, did_you_mean, parse, parse_toml
 from stages.types import Frozen
 
@@ -25,12 +25,6 @@ class Base(Frozen):
     shape: Shape | None = None
     rgba: str | None = None
     spec: Spec = Spec()
-
-    @model_validator(mode="after")
-    def _one(self) -> "Base":
-        if (self.model is None) == (self.shape is None):
-            raise ValueError("give either `model` or `shape`")
-        return self
 
 
 class Adapt(Frozen):
@@ -82,16 +76,21 @@ class Machine(Frozen):
 
 
 class TrainConfig(Frozen):
-    """A training run. `kind` "layers" trains the transformer, "codec" an RGBA codec made from the base's VAE."""
+    """A training run.
+
+    `kind` "layers" trains the transformer, "codec" an RGBA codec made from the base's VAE, "amodal" the network of
+    `model.amodal`, which needs no base.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     description: str = ""
-    kind: Literal["layers", "codec"] = "layers"
+    kind: Literal["layers", "codec", "amodal"] = "layers"
     seed: int = Field(0, ge=0)
     steps: int = Field(ge=1)
     batch_size: int = Field(ge=1, le=4096)  # of one process
     accumulate: int = Field(1, ge=1, le=1024)
-    base: Base
+    base: Base = Base()
+    amodal: Amodal = Amodal()
     adapt: Adapt = Adapt()
     data: DataOptions
     precomputed: str | None = None
@@ -105,6 +104,19 @@ class TrainConfig(Frozen):
     checkpoint_every: int = Field(100, ge=1)
     keep_last: int = Field(2, ge=1)
     sample_steps: int = Field(8, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _one_base(self) -> "TrainConfig":
+        given = [name for name in ("model", "shape") if getattr(self.base, name) is not None]
+        if len(given) != 1 and (given or self.kind != "amodal"):
+            raise ValueError("base: give either `model` or `shape`")
+        return self
+
+
+def resolve(model: str) -> str:
+    """A folder of the repository where there is one of that name, else the name as it is (a folder, or a Hub id)."""
+    inside = ROOT / model
+    return str(inside) if inside.is_dir() and not Path(model).is_dir() else model
 
 
 def load_config(path: Path) -> TrainConfig:

@@ -36,12 +36,14 @@ def encode_condition(spec: Spec, codec: Codec, modalities: Modalities, composite
     height, width = composite.shape[-2:]
     check_size(codec, height, width)
     anchored = spec.prediction == "x0"
-    parts = [_context(spec, codec, branch, composite, mask, anchored) for branch in spec.branches]
+    seen = modalities(composite, mask)
+    guess = seen["amodal"][:, :1] if "amodal" in seen else 2 * mask - 1
+    parts = [_context(spec, codec, branch, composite, mask, guess) for branch in spec.branches]
     holes = [mask if branch == "background" else 1 - mask for branch in spec.branches]
     context = torch.stack([c.tokens for c in parts], dim=1)
     anchor = torch.stack([c.anchor for c in parts], dim=1) if anchored else context[..., :0]
     hole = torch.stack([fold_mask(h, codec.factor).mean(-1, keepdim=True) for h in holes], dim=1)
-    views = [pack(codec.encode(view)) for view in modalities(composite)]
+    views = [pack(codec.encode(view)) for view in seen.values()]
     contexts = torch.stack(views, dim=1) if views else context[:, :0]
     return Encoded(context[..., :0], context, anchor, hole, contexts, height // codec.factor, width // codec.factor)
 
@@ -55,7 +57,7 @@ def encode(spec: Spec, codec: Codec, modalities: Modalities, batch: Batch) -> En
         return condition._replace(clean=clean)
 
 
-def _context(spec: Spec, codec: Codec, branch: str, composite: Tensor, mask: Tensor, anchored: bool) -> Context:
+def _context(spec: Spec, codec: Codec, branch: str, composite: Tensor, mask: Tensor, guess: Tensor) -> Context:
     if branch == "background":
         return background_context(codec, composite, mask, spec.hole)
-    return foreground_context(codec, composite, mask, spec.hole, anchored)
+    return foreground_context(codec, composite, mask, spec.hole, guess if spec.prediction == "x0" else None)

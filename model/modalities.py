@@ -1,11 +1,11 @@
 """Other views of a picture, which the fusion reads. Legend: B batch, C channels, H W sides.
 
 Each maps pictures to maps of the same size: (B, 3, H, W) float32 in [-1, 1], sRGB-encoded, to the same shape, range
-and device. No gradient flows through any but "picture". Views with weights come from transformers, which is imported
-only then.
+and device; "amodal" also looks at the mask, (B, 1, H, W) of 0 and 1. No gradient flows through any but "picture".
+"segmentation" and "depth" come from transformers, which is imported only then.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cv2
@@ -14,30 +14,33 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from model.amodal import load_amodal
+from model.config import resolve
 from model.spec import Fusion
 from model.transformer import ModelError, explain
 from stages.lazy import library, quiet
 from stages.types import U8
 
-Modality = Callable[[Tensor], Tensor]
+Modality = Callable[[Tensor], Tensor]  # of a picture
+Masked = Callable[[Tensor, Tensor], Tensor]  # of a picture and a mask
 
 _BELOW, _ABOVE = 0.67, 1.33  # of the median
 
 
 class Modalities:
-    """Several views in a fixed order."""
+    """Several views in a fixed order, by name."""
 
-    def __init__(self, views: Sequence[Modality]) -> None:
-        self._views = tuple(views)
+    def __init__(self, views: Mapping[str, Masked]) -> None:
+        self._views = dict(views)
 
-    def __call__(self, picture_BCHW: Tensor) -> list[Tensor]:
+    def __call__(self, picture_BCHW: Tensor, mask_B1HW: Tensor) -> dict[str, Tensor]:
         """One (B, 3, H, W) map for each view."""
-        return [view(picture_BCHW) for view in self._views]
+        return {name: view(picture_BCHW, mask_B1HW) for name, view in self._views.items()}
 
 
 def make_modalities(fusion: Fusion | None) -> Modalities:
     """The views that `fusion` names, in its order; none without a fusion. Raises ModelError, see `Network`."""
-    return Modalities([MODALITIES[name](fusion) for name in fusion.modalities] if fusion else [])
+    return Modalities({name: MODALITIES[name](fusion) for name in fusion.modalities} if fusion else {})
 
 
 def picture_view(picture_BCHW: Tensor) -> Tensor:
@@ -115,6 +118,16 @@ def depth_view(model: str) -> Modality:
     return view
 
 
+def amodal_view(model: str) -> Masked:
+    """1 where the object is, seen or hidden, -1 elsewhere, three equal channels, by the network of a folder."""
+    network = load_amodal(resolve(model)).eval().requires_grad_(False)
+
+    def view(picture_BCHW: Tensor, mask_B1HW: Tensor) -> Tensor:
+        return (2 * network.to(picture_BCHW.device).alpha(picture_BCHW, mask_B1HW) - 1).expand(-1, 3, -1, -1)
+
+    return view
+
+
 def class_colours(count: int) -> Tensor:
     """(count, 3) float32 in [-1, 1], all different; class 0 is black.
 
@@ -128,11 +141,16 @@ def class_colours(count: int) -> Tensor:
     return levels / 127.5 - 1
 
 
-MODALITIES: dict[str, Callable[[Fusion], Modality]] = {
-    "picture": lambda _: picture_view,
-    "edge": lambda _: edge_view,
-    "segmentation": lambda fusion: segmentation_view(fusion.segmentation_model),
-    "depth": lambda fusion: depth_view(fusion.depth_model),
+def _of_picture(view: Modality) -> Masked:
+    return lambda picture, _: view(picture)
+
+
+MODALITIES: dict[str, Callable[[Fusion], Masked]] = {
+    "picture": lambda _: _of_picture(picture_view),
+    "edge": lambda _: _of_picture(edge_view),
+    "amodal": lambda fusion: amodal_view(fusion.amodal_model),
+    "segmentation": lambda fusion: _of_picture(segmentation_view(fusion.segmentation_model)),
+    "depth": lambda fusion: _of_picture(depth_view(fusion.depth_model)),
 }
 
 

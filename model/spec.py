@@ -16,7 +16,7 @@ def _each_once(branches: tuple[Branch, ...]) -> tuple[Branch, ...]:
 
 
 Branches = Annotated[tuple[Branch, ...], AfterValidator(_each_once)]
-Modality = Literal["picture", "edge", "segmentation", "depth"]
+Modality = Literal["picture", "edge", "amodal", "segmentation", "depth"]
 
 # Every attention and feed-forward projection of FluxTransformer2DModel's blocks. Anchored at both ends: a bare
 # `proj_out` would also match the model's last layer.
@@ -53,8 +53,17 @@ class Lora(Frozen):
     target: str = FLUX_LINEARS
 
 
+class Amodal(Frozen):
+    """The network of `model.amodal`: channels of its first level."""
+
+    width: int = Field(16, ge=8, le=512, multiple_of=8)
+
+
 class Fusion(Frozen):
-    """Multi-modal context fusion (`model.fusion`); `aligned` also gives each token the context at its own place."""
+    """Multi-modal context fusion (`model.fusion`); `aligned` also gives each token the context at its own place.
+
+    With "amodal" among the modalities, the object's first guess (`Spec.prediction`) has its alpha, not the mask.
+    """
 
     modalities: tuple[Modality, ...] = Field(("picture", "edge"), min_length=1)
     width: int = Field(256, ge=8, le=8192)
@@ -62,6 +71,7 @@ class Fusion(Frozen):
     num_heads: int = Field(4, ge=1, le=64)
     out_dim: int = Field(64, ge=1, le=8192)
     aligned: bool = True
+    amodal_model: str = "weights/nano-amodal"
     segmentation_model: str = "nvidia/segformer-b0-finetuned-ade-512-512"
     depth_model: str = "depth-anything/Depth-Anything-V2-Small-hf"
 

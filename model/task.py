@@ -92,7 +92,7 @@ class Task(nn.Module, ABC):
 
 def loss_names(config: TrainConfig) -> tuple[str, ...]:
     """What the losses of a run are of."""
-    return config.adapt.branches if config.kind == "layers" else CODEC_LOSSES
+    return {"layers": config.adapt.branches, "codec": CODEC_LOSSES, "amodal": ("alpha",)}[config.kind]
 
 
 class LayerTask(Task):

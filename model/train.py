@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from model.amodal_task import make_amodal_task
 from model.checkpoint import (
     Progress,
     checkpoint_path,
@@ -90,11 +91,18 @@ def train(config: TrainConfig, out: Path, device: str = "cpu", resume: bool = Tr
 def prepare(config: TrainConfig, out: Path, world: World) -> Run:
     """Everything that a run needs before its first step."""
     torch.manual_seed(config.seed)
-    task = make_codec_task(config) if config.kind == "codec" else make_layer_task(config, world.device)
+    task = make_task(config, world.device)
     wrapped = wrap(task, config.machine, world)  # first: sharding makes parameters anew
     ema = Ema(config.optimiser.ema, task.named_parameters()) if config.optimiser.ema else None
     meter = Meter(task) if isinstance(task, LayerTask) else None
     return Run(config, world, wrapped, make_optimiser(config.optimiser, task), ema, meter, out)
+
+
+def make_task(config: TrainConfig, device: torch.device) -> Task:
+    """What a run of the configuration's kind learns."""
+    if config.kind == "layers":
+        return make_layer_task(config, device)
+    return make_codec_task(config) if config.kind == "codec" else make_amodal_task(config)
 
 
 def _steps(run: Run, progress: Progress, reporter: Reporter) -> Iterator[tuple[int, Progress]]:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from model.assemble import resolve
 from model.commands.matting import find_object
 from model.commands.sheet import decomposition_sheet
+from model.config import resolve
 from model.decompose import DEFAULT_MODEL, LayerDecompositionPipeline, LayersOutput
 from model.pictures import PictureError, as_mask, check_same_size, read_mask, read_picture, write_png
 from stages.lazy import require_device

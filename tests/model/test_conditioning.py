@@ -69,7 +69,7 @@ def test_a_context_is_flux_fills(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("alpha", [True, False])
 def test_the_object_is_outpainted(fill: Hole, alpha: bool) -> None:
     seen, marked = picture(1), mask(2)
-    found = foreground_context(PIXELS, seen, marked, fill, alpha)
+    found = foreground_context(PIXELS, seen, marked, fill, picture(3)[:, :1] if alpha else None)
     assert torch.equal(found.tokens, background_context(PIXELS, seen, 1 - marked, fill).tokens)
     kept = as_picture(found.tokens[..., :64])
     assert torch.equal(kept * marked, seen * marked)
@@ -84,19 +84,19 @@ def test_the_first_guess_of_the_background_is_the_masked_picture(fill: Hole) -> 
     assert torch.equal(found.anchor, found.tokens[..., :64])
 
 
-def test_the_first_guess_of_the_object_has_the_mask_for_its_alpha() -> None:
-    seen, marked = picture(1), mask(2)
-    guess = as_picture(foreground_context(PIXELS, seen, marked, "smooth", True).anchor, alpha=True)
+def test_the_first_guess_of_the_object_has_the_alpha_that_is_given() -> None:
+    seen, marked, alpha = picture(1), mask(2), picture(3)[:, :1]
+    guess = as_picture(foreground_context(PIXELS, seen, marked, "smooth", alpha).anchor, alpha=True)
     assert torch.equal(guess[:, :3], smooth_fill(seen, marked))
-    assert torch.equal(guess[:, 3:], torch.where(marked.bool(), 1.0, -1.0))
-    opaque = foreground_context(PIXELS, seen, marked, "smooth", False)
+    assert torch.equal(guess[:, 3:], alpha)
+    opaque = foreground_context(PIXELS, seen, marked, "smooth", None)
     assert torch.equal(opaque.anchor, opaque.tokens[..., :64])
 
 
 def test_the_first_guess_of_the_object_needs_the_codec_of_rgba() -> None:
     codec = vae_codec()
     seen, marked = picture(1, height=32, width=48), mask(2, 32, 48)
-    made = foreground_context(codec, seen, marked, "zero", True)
+    made = foreground_context(codec, seen, marked, "zero", 2 * marked - 1)
     rgba = torch.cat([seen * marked, 2 * marked - 1], dim=1)
     assert torch.equal(made.anchor, pack(codec.encode(rgba)))
 

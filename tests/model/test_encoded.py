@@ -1,12 +1,16 @@
 """Batches as tokens: each part is the codec's, in the order of the branches."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
+from model.amodal import AmodalNet, load_amodal, save_amodal
 from model.codec import PixelCodec
 from model.conditioning import background_context, foreground_context, pad_colour
 from model.encoded import Encoded, encode, encode_condition
+from model.fill import smooth_fill
 from model.modalities import make_modalities
 from model.packing import unpack
 from model.spec import Branch
@@ -42,7 +46,7 @@ def test_the_branches_come_in_their_order(branches: tuple[Branch, ...]) -> None:
     found = tokens_of(ANCHORED.model_copy(update={"branches": branches}), batch)
     contexts = {
         "background": background_context(CODEC, batch.composite, batch.mask, "smooth"),
-        "foreground": foreground_context(CODEC, batch.composite, batch.mask, "smooth", alpha=True),
+        "foreground": foreground_context(CODEC, batch.composite, batch.mask, "smooth", 2 * batch.mask - 1),
     }
     opaque = torch.cat([batch.background, torch.ones_like(batch.mask)], dim=1)
     answers = {"background": opaque, "foreground": pad_colour(batch.foreground)}
@@ -65,10 +69,24 @@ def test_the_contexts_are_the_views_in_their_order() -> None:
     batch = sample()
     fusion = FUSION.model_copy(update={"modalities": ("edge", "picture")})
     found = tokens_of(PIXELS.model_copy(update={"fusion": fusion}), batch)
-    edge, whole = make_modalities(fusion)(batch.composite)
-    assert torch.equal(whole, batch.composite)
-    for m, view in enumerate((edge, whole)):
+    views = make_modalities(fusion)(batch.composite, batch.mask)
+    assert list(views) == ["edge", "picture"]
+    assert torch.equal(views["picture"], batch.composite)
+    for m, view in enumerate(views.values()):
         assert torch.equal(as_picture(found.contexts[:, m], found)[:, :3], view)
+
+
+def test_the_first_guess_of_the_object_is_the_amodal_view(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    save_amodal(tmp_path, AmodalNet(8))
+    batch = sample()
+    fusion = FUSION.model_copy(update={"modalities": ("amodal", "picture"), "amodal_model": str(tmp_path)})
+    found = tokens_of(ANCHORED.model_copy(update={"fusion": fusion}), batch)
+    guess = as_picture(found.anchor[:, 1], found)
+    alpha = load_amodal(str(tmp_path)).alpha(batch.composite, batch.mask).detach()
+    torch.testing.assert_close(guess[:, 3:], 2 * alpha - 1)
+    assert torch.equal(guess[:, :3], smooth_fill(batch.composite, batch.mask))
+    assert torch.equal(as_picture(found.contexts[:, 0], found)[:, :1], guess[:, 3:])
 
 
 def test_the_condition_is_all_but_the_answer() -> None:

@@ -41,17 +41,24 @@ def tensor(rgb: Any) -> Tensor:
     return torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def anywhere(rgb: Any) -> Tensor:
+    """A mask of all of a picture."""
+    return torch.ones(rgb.shape[0], 1, *rgb.shape[1:3])
+
+
 def test_the_default_views_are_the_picture_and_its_edges() -> None:
     picture = tensor(pixels(0)).requires_grad_()
-    views = make_modalities(Fusion())(picture)
-    assert torch.equal(views[0], picture)
-    assert torch.equal(views[1], edge_view(picture))
-    swapped = make_modalities(Fusion(modalities=("edge", "picture")))(picture)
-    assert torch.equal(swapped[0], views[1])
-    assert torch.equal(swapped[1], views[0])
-    assert not views[1].requires_grad
-    assert make_modalities(None)(picture) == []
-    assert sorted(MODALITIES) == ["depth", "edge", "picture", "segmentation"]
+    mask = (picture[:, :1] > 0).float().detach()
+    views = make_modalities(Fusion())(picture, mask)
+    assert list(views) == ["picture", "edge"]
+    assert torch.equal(views["picture"], picture)
+    assert torch.equal(views["edge"], edge_view(picture))
+    swapped = make_modalities(Fusion(modalities=("edge", "picture")))(picture, mask)
+    assert list(swapped) == ["edge", "picture"]
+    assert torch.equal(swapped["edge"], views["edge"])
+    assert not views["edge"].requires_grad
+    assert make_modalities(None)(picture, mask) == {}
+    assert sorted(MODALITIES) == ["amodal", "depth", "edge", "picture", "segmentation"]
 
 
 def test_edges_are_where_the_square_ends() -> None:
@@ -171,7 +178,9 @@ def seen(one: Any, width: int, height: int, resample: Image.Resampling) -> Tenso
 @torch.no_grad()
 def test_segments_are_what_the_network_alone_finds(segformer: Path) -> None:
     rgb = pixels(4)
-    view = make_modalities(Fusion(modalities=("segmentation",), segmentation_model=str(segformer)))(tensor(rgb))[0]
+    view = make_modalities(Fusion(modalities=("segmentation",), segmentation_model=str(segformer)))(
+        tensor(rgb), anywhere(rgb)
+    )["segmentation"]
     with quiet():
         network: Any = SegformerForSemanticSegmentation.from_pretrained(segformer).eval()
     assert view.shape == (2, 3, 40, 56)
@@ -189,7 +198,9 @@ def test_segments_are_what_the_network_alone_finds(segformer: Path) -> None:
 @torch.no_grad()
 def test_depth_is_what_the_network_alone_finds(depth_anything: Path) -> None:
     rgb = pixels(5)
-    view = make_modalities(Fusion(modalities=("depth",), depth_model=str(depth_anything)))(tensor(rgb))[0]
+    view = make_modalities(Fusion(modalities=("depth",), depth_model=str(depth_anything)))(tensor(rgb), anywhere(rgb))[
+        "depth"
+    ]
     with quiet():
         network: Any = DepthAnythingForDepthEstimation.from_pretrained(depth_anything).eval()
     assert view.shape == (2, 3, 40, 56)
