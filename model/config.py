@@ -51,6 +51,7 @@ class Loss(Frozen):
     hole: float = Field(0.0, ge=0, le=100)  # added weight of what a branch repaints
     colour_by_alpha: float = Field(0.0, ge=0, le=1)  # 1: the object's colour counts only where it is (pixel codec)
     alpha: float = Field(1.0, gt=0, le=100)  # weight of the object's alpha (pixel codec)
+    alpha_median: bool = False  # absolute error of the object's alpha, not its square (pixel codec)
     latents: float = Field(0.01, ge=0, le=100)  # of kind "codec": how firmly opaque pictures keep the VAE's latents
 
 

@@ -60,13 +60,16 @@ def flow_loss(
     noise_BLD: Tensor,
     prediction: Prediction,
     weight_BLD: Tensor | None = None,
+    absolute_BLD: Tensor | None = None,
 ) -> Tensor:
     """(B,) mean squared error of what the model predicts: the velocity, or x_0 without a weight for sigma.
 
-    `weight` (broadcast over D or full) weighs places; the mean is over the weights' sum.
+    `weight` (broadcast over D or full) weighs places; the mean is over the weights' sum. Where `absolute` (bool) is
+    set, the absolute error stands for its square: the best answer is there a median, no mean.
     """
     target = clean_BLD if prediction == "x0" else noise_BLD - clean_BLD
-    error = (output_BLD.float() - target.float()) ** 2
+    error = output_BLD.float() - target.float()
+    error = error**2 if absolute_BLD is None else torch.where(absolute_BLD, error.abs(), error**2)
     if weight_BLD is None:
         return error.mean(dim=(1, 2))
     weight = weight_BLD.expand_as(error)

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.assemble import assemble
+from model.assemble import assemble, wiring
 from model.batch import Batch, Cursor
-from model.codec import Codec, PixelCodec
-from model.config import TrainConfig
+from model.codec import Codec
+from model.config import Loss, TrainConfig
 from model.data.loader import make_loader
 from model.encoded import Encoded, encode
 from model.flow import add_noise, draw_sigma, flow_loss, flux_shift
@@ -27,6 +27,7 @@ from model.precomputed import EncodedBatch, stored_batches
 from model.spec import Spec
 from model.vae_codec import VaeCodec
 from stages.rng import hash64
+from stages.settings import ManifestError
 
 CODEC_LOSSES = ("object", "opaque", "latents")  # of `model.codec_task`
 
@@ -149,8 +150,9 @@ class LayerTask(Task):
         out = self.model(noisy, sigma, encoded)
         weight = self.weights(encoded)
         prediction = self.model.spec.prediction
-        losses = [flow_loss(out[:, s], clean[:, s], noise[:, s], prediction, weight[s]) for s in range(out.shape[1])]
-        return torch.stack(losses, dim=1)
+        median = self.medians(encoded)
+        parts = zip(out.unbind(1), clean.unbind(1), noise.unbind(1), weight, median, strict=True)
+        return torch.stack([flow_loss(o, c, n, prediction, w, m) for o, c, n, w, m in parts], dim=1)
 
     def weights(self, encoded: Encoded) -> list[Tensor | None]:
         """A weight for each branch's tokens, or None for plain means."""
@@ -164,10 +166,19 @@ class LayerTask(Task):
             out.append(weight)
         return out
 
+    def medians(self, encoded: Encoded) -> list[Tensor | None]:
+        """Where each branch is to predict a median (the object's alpha), or None for nowhere."""
+        if not self.config.loss.alpha_median:
+            return [None] * len(self.model.spec.branches)
+        height, width = (side * self.codec.factor for side in (encoded.height, encoded.width))
+        planes = torch.zeros(1, 4, height, width, device=encoded.clean.device)
+        planes[:, 3] = 1
+        alpha = pack(self.codec.encode(planes)) > 0
+        return [alpha if branch == "foreground" else None for branch in self.model.spec.branches]
+
     def _object_weight(self, encoded: Encoded, s: int) -> Tensor:
         """Per pixel and channel: colours count where the object is, its alpha everywhere."""
         loss = self.config.loss
-        assert isinstance(self.codec, PixelCodec)  # checked when the task is made
         latents = unpack(encoded.clean[:, s], encoded.height, encoded.width)
         alpha = (self.codec.decode(latents, alpha=True)[:, 3:] + 1) / 2
         colour = (1 - loss.colour_by_alpha) + loss.colour_by_alpha * alpha.clamp_min(0.02)
@@ -176,7 +187,14 @@ class LayerTask(Task):
 
 
 def make_layer_task(config: TrainConfig, device: torch.device) -> LayerTask:
-    """The base, adapted, and its codec on the device. Raises as `assemble` does."""
+    """The base, adapted, and its codec on the device.
+
+    Raises as `assemble` does, and ManifestError for losses that need a codec whose latents are pixels.
+    """
+    own = Loss(hole=config.loss.hole, latents=config.loss.latents)
+    if config.loss != own and wiring(config).codec != "pixel":
+        changed = sorted(k for k, v in config.loss.model_dump().items() if v != getattr(own, k))
+        raise ManifestError(f"{config.name}: loss.{changed[0]}: only for the pixel codec, whose latents are pixels")
     model, codec = assemble(config)
     if isinstance(codec, VaeCodec | LazyCodec):
         codec.to(device)

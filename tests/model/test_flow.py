@@ -123,3 +123,13 @@ def test_the_loss_of_half_precision_is_exact() -> None:
     found = flow_loss(out, CLEAN, NOISE, "velocity")
     assert found.dtype == torch.float32
     assert torch.equal(found, flow_loss(out.float(), CLEAN, NOISE, "velocity"))
+
+
+def test_medians_are_asked_for_by_absolute_errors() -> None:
+    out, where = normal(3, 3, 4, 5), torch.zeros(1, 4, 5, dtype=torch.bool)
+    where[:, 1, 2:] = True
+    error = (out - CLEAN).double().numpy()
+    expected = np.where(where.numpy(), np.abs(error), error**2)
+    weight = torch.rand((3, 4, 5), generator=generator(4))
+    found = flow_loss(out, CLEAN, NOISE, "x0", weight, where)
+    np.testing.assert_allclose(found, [np.average(expected[i], weights=weight[i]) for i in range(3)], rtol=1e-6)
