@@ -1,15 +1,16 @@
-"""The `layerloom` command: the data engine's commands and the model's under one name.
+"""The `layerloom` command: the commands of the data engine, the model and the evaluation under one name.
 
 The only module that imports both `pipeline` and `model`.
 """
 
 import typer
 
+from evaluation import __main__ as evaluation
 from model import __main__ as model
 from pipeline import __main__ as pipeline
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-for part in (pipeline.app, model.app):
+for part in (pipeline.app, model.app, evaluation.app):
     app.add_typer(part, callback=None)  # without a name: its commands stand beside the others
 
 
@@ -19,8 +20,8 @@ def about() -> None:
 
 
 def errors() -> tuple[type[Exception], ...]:
-    """What can be wrong for a user to mend, in both halves."""
-    return (*pipeline.errors(), *model.errors())
+    """What can be wrong for a user to mend, in all parts."""
+    return (*pipeline.errors(), *model.errors(), *evaluation.errors())
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import torch
 
 from model.codec import Codec, PixelCodec
 from model.config import TrainConfig, resolve
-from model.folder import Loaded, load_model, load_vae, load_weights, own_weights, read_about
+from model.folder import Loaded, base_of, load_model, load_vae, load_weights, own_weights, read_about
 from model.layers import LayerModel
 from model.lazy_codec import LazyCodec
 from model.modalities import Modalities, make_modalities
@@ -70,7 +70,7 @@ def make_codec(config: TrainConfig, spec: Spec) -> Codec:
     rgba = resolve(config.base.rgba) if config.base.rgba else location
 
     def load() -> VaeCodec:
-        vae = load_vae(spec.base or location, "vae")
+        vae = load_vae(base_of(spec, location), "vae")
         trained = config.base.rgba or (Path(rgba) / "rgba_vae").is_dir()
         return VaeCodec(vae, load_vae(rgba, "rgba_vae") if trained else make_rgba_vae(vae))
 
@@ -114,7 +114,7 @@ def _new(config: TrainConfig, spec: Spec, codec: Codec) -> LayerModel:
 def _adapted(config: TrainConfig, spec: Spec, location: str) -> LayerModel:
     """A model of ours goes on: its wiring, its text; its own LoRA or fusion cannot be stacked upon."""
     base = load_model(location)
-    transformer = load_transformer(base.model.spec.base or location, None, torch.float32)
+    transformer = load_transformer(base_of(base.model.spec, location), None, torch.float32)
     model = LayerModel(spec, transformer, base.model.token_dim, config.seed)
     kept = {k: v for k, v in own_weights(base.model).items() if k.startswith("text.")}
     load_weights(model, kept, Path(location))

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from model.codec import Codec, PixelCodec
+from model.config import resolve
 from model.layers import LayerModel
 from model.spec import Spec
 from model.transformer import ModelError, explain, load_transformer
@@ -67,7 +68,7 @@ def load_model(folder: str, revision: str | None = None, dtype: torch.dtype = to
     """
     about = read_about(Path(folder))
     spec = parse(Spec, about["spec"], f"{folder}/layers.json")
-    transformer = load_transformer(spec.base or folder, revision, dtype)
+    transformer = load_transformer(base_of(spec, folder), revision, dtype)
     model = LayerModel(spec, transformer, about["token_dim"])
     path = Path(folder) / "layers.safetensors"
     load_weights(model, _read(path), path)
@@ -98,7 +99,12 @@ def load_codec(spec: Spec, folder: str) -> Codec:
     if spec.codec == "pixel":
         return PixelCodec(spec.pixel_factor)
     rgba = Path(folder) / "rgba_vae"
-    return VaeCodec(load_vae(spec.base or folder, "vae"), load_vae(folder, "rgba_vae") if rgba.is_dir() else None)
+    return VaeCodec(load_vae(base_of(spec, folder), "vae"), load_vae(folder, "rgba_vae") if rgba.is_dir() else None)
+
+
+def base_of(spec: Spec, folder: str) -> str:
+    """Where the base of a model's folder lies: in it, in another one (of the repository, too), or on the Hub."""
+    return resolve(spec.base) if spec.base else folder
 
 
 def load_vae(model: str, subfolder: str) -> AutoencoderKL:

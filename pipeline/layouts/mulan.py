@@ -11,11 +11,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.layouts.common import Pictures, Skipped, csv_rows, nothing_found
-from pipeline.layouts.mulan_layer import BACKGROUND, MulanLayer, layers
-from pipeline.layouts.pickles import load_packed
+from pipeline.layouts.mulan_layer import BACKGROUND, MulanLayer
 from pipeline.source import IMAGE_SUFFIXES, Source
 from pipeline.sources.common import AssetError, FetchedFile
 from stages.decode import DecodeError
+from stages.mulan import layers
+from stages.pickles import load_packed
 
 ANNOTATIONS = (".p.zl", ".p.gz")
 

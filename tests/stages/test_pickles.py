@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from pipeline.layouts.pickles import MAX_OPCODES, load_packed, load_plain
 from stages.decode import DecodeError
+from stages.pickles import MAX_OPCODES, load_packed, load_plain
 
 DTYPES = ("?", "u1", "i1", "u2", "<i2", ">i2", "i4", "i8", "f2", "f4", ">f4", "f8", "<U3", "S4")
 ARRAYS = st.sampled_from(DTYPES).flatmap(
@@ -154,7 +154,7 @@ def test_programs_are_refused_by_name(attack, named, protocol):
         ("_codecs", "encode.__init__.__globals__"),
         ("numpy._core", "multiarray.scalar"),
         ("builtins", "dict.__class__"),
-        ("pipeline.layouts.standins", "GLOBALS"),
+        ("stages.standins", "GLOBALS"),
         ("PIL.Image", "open"),
         ("PIL", "Image.Image"),
         ("collections", "OrderedDict.__init__"),

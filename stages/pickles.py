@@ -11,8 +11,8 @@ import zlib
 from io import BytesIO
 from typing import Any
 
-from pipeline.layouts.standins import GLOBALS, UnsafeError, plain
 from stages.decode import DecodeError
+from stages.standins import GLOBALS, UnsafeError, plain
 
 MAX_BYTES = 1_000_000_000
 MAX_OPCODES = 20_000  # tuples of that depth are still hashed and freed within a thread's stack

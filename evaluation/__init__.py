@@ -1,0 +1,1 @@
+"""Scores on named protocols: test sets, methods, metrics, one report."""

@@ -1,0 +1,77 @@
+"""Our own models as methods: a folder that `layerloom train` or `save_pretrained` wrote."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from evaluation.errors import EvalError
+from evaluation.layers import Answer
+from evaluation.methods.holes import mask_of
+from evaluation.methods.made import Made, key_of, needed, weights_hash
+from evaluation.sample import Item
+from stages.lazy import require_device
+from stages.types import Frozen
+
+
+class Checkpoint(Frozen):
+    """`path`: a model's folder, or that of the run which made it; the rest as `LayerDecompositionPipeline` takes it.
+
+    `dtype` and `revision` are those of a base that lies elsewhere. The noise of every picture comes from `seed`.
+    """
+
+    path: str = Field(min_length=1)
+    steps: int = Field(28, ge=1, le=1000)
+    seed: int = Field(0, ge=0, lt=1 << 63)
+    size: int | None = Field(None, ge=1, le=4096)
+    detail: bool = True
+    paste_back: bool = False
+    one_step: bool = False
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    revision: str | None = None
+    device: str = "cpu"
+
+
+def make_checkpoint(options: Checkpoint) -> Made:
+    """Both layers, as the pipeline makes them of picture and mask.
+
+    The key holds a SHA-256 over the model's weights and settings, and over the base's where that is a folder; of a
+    base on the Hub its name and revision. Raises EvalError where the model cannot be loaded; so does the method for
+    an item that the pipeline refuses: no mask, an empty or full one, too little memory.
+    """
+    torch, diffusers = (needed("model", module, "train") for module in ("torch", "diffusers"))
+    decompose, config = (needed("model", module, "train") for module in ("model.decompose", "model.config"))
+    folder = _model_in(Path(config.resolve(options.path)))
+    try:
+        require_device(options.device)
+        pipeline = decompose.LayerDecompositionPipeline.from_pretrained(
+            folder, revision=options.revision, torch_dtype=getattr(torch, options.dtype)
+        ).to(options.device)
+    except ValueError as error:  # ModelError, ManifestError
+        raise EvalError(f"method 'model': {error}") from error
+    asked = options.model_dump(include={"steps", "seed", "size", "detail", "paste_back", "one_step"})
+
+    def method(item: Item) -> Answer:
+        mask = mask_of(item, "model")
+        try:
+            made = pipeline(item.picture, mask, **asked)
+        except ValueError as error:  # PictureError
+            raise EvalError(f"{item.id}: {error}") from error
+        return Answer(made.background, made.foreground)
+
+    return Made(method, key_of("model", options, (torch, diffusers), _weights(folder)))
+
+
+def _model_in(folder: Path) -> Path:
+    """A run keeps its finished model in a folder of its own."""
+    inside = folder / "model"
+    return inside if not (folder / "layers.json").is_file() and (inside / "layers.json").is_file() else folder
+
+
+def _weights(folder: Path) -> str:
+    from model.folder import read_about
+
+    base = read_about(folder)["spec"].get("base")
+    if base is None:
+        return weights_hash(folder)
+    return f"{weights_hash(folder)} {weights_hash(Path(base)) if Path(base).is_dir() else base}"
