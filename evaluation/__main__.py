@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from evaluation.errors import EvalError
 from stages.lazy import quiet
@@ -43,11 +43,12 @@ def evaluate_command(
     from evaluation.commands import evaluate_all
 
     with Progress(console=_console, transient=True) as bar, quiet():
-        tasks: dict[str, object] = {}
+        tasks: dict[str, TaskID] = {}
 
         def tell(what: str, done: int, total: int) -> None:
-            task = tasks.setdefault(what, bar.add_task(what, total=total))
-            bar.update(task, completed=done)
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done)
 
         written = evaluate_all(protocols or [], method or [], also or [], data or _ROOTS, out, embed, tell)
     for path in written:

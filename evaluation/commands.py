@@ -47,7 +47,7 @@ def write_reports(report: Report, out: Path, embed: bool) -> list[Path]:
     parts = {
         "report.json": orjson.dumps(report.model_dump(mode="json"), option=orjson.OPT_INDENT_2),
         "report.md": markdown(report).encode(),
-        "report.html": html(report, out, embed).encode(),
+        "report.html": html(report, embed, out).encode(),
     }
     for name, data in parts.items():
         (out / name).write_bytes(data)

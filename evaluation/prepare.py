@@ -37,17 +37,17 @@ def shrink(item: Item, longest: int) -> Item:
         return item
     scale = longest / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    changes = {
-        "picture": _small(item.picture, size),
-        "clean": None if item.clean is None else _small(item.clean, size),
-        "mask": None if item.mask is None else _small_mask(item.mask, size),
-        "effect": None if item.effect is None else _small_mask(item.effect, size),
-        "alpha": None if item.alpha is None else _averaged(item.alpha, size),
-        "visible": None if item.visible is None else _averaged(item.visible, size),
-        "foreground": None if item.foreground is None else _small_rgba(item.foreground, size),
-        "trimap": None if item.trimap is None else _small_trimap(item.trimap, size),
-    }
-    return item._replace(**changes)
+    return Item(
+        item.id,
+        _small(item.picture, size),
+        None if item.mask is None else _small_mask(item.mask, size),
+        None if item.clean is None else _small(item.clean, size),
+        None if item.effect is None else _small_mask(item.effect, size),
+        None if item.alpha is None else _averaged(item.alpha, size),
+        None if item.foreground is None else _small_rgba(item.foreground, size),
+        None if item.visible is None else _averaged(item.visible, size),
+        None if item.trimap is None else _small_trimap(item.trimap, size),
+    )
 
 
 def _averaged(values: F32, size: tuple[int, int]) -> F32:

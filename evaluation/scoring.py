@@ -116,13 +116,15 @@ def _hidden_metric(
 
 
 def _alpha(rgba: U8 | None) -> F32 | None:
-    return None if rgba is None else rgba[..., 3] / np.float32(255)
+    return None if rgba is None else _share(rgba)
+
+
+def _share(rgba: U8) -> F32:
+    return np.asarray(rgba[..., 3] / np.float32(255), np.float32)
 
 
 def _of_alpha(function: Callable[[F32, F32, F32], float]) -> Callable[[U8, U8, F32], float]:
-    return lambda made, truth, visible: function(
-        made[..., 3] / np.float32(255), truth[..., 3] / np.float32(255), visible
-    )
+    return lambda made, truth, visible: function(_share(made), _share(truth), visible)
 
 
 def _recomposition(given: Pair) -> float:
