@@ -10,6 +10,9 @@ TRAIN ?= manifests/train/nano-adapt.toml
 RUN ?= out/$(basename $(notdir $(TRAIN)))
 DEVICE ?= cpu
 
+EVAL ?= out/eval
+SETS ?= $(wildcard build/eval-data ../shared/eval-data)
+
 .DEFAULT_GOAL := help
 .PHONY: help install data tiny validate test lint types bench clean train eval publish
 
@@ -48,8 +51,8 @@ bench: $(VENV)/.dev ## Measure stages, codec and whole builds; see benchmarks/RE
 train: $(VENV)/.train ## Adapt the shipped base to layers on OUT (TRAIN=, RUN=), on the CPU or with DEVICE=cuda
 	$(BIN)/layerloom train $(TRAIN) --data $(OUT) --out $(RUN) --device $(DEVICE)
 
-eval: ## (comes with the issue "Evaluation on real test sets")
-	@echo 'eval: not built yet; it comes with the issue "Evaluation on real test sets"' >&2; exit 1
+eval: $(VENV)/.eval ## Score the offline methods and the shipped model on all test sets at hand; reports in EVAL
+	$(BIN)/layerloom evaluate --out $(EVAL) $(foreach folder,$(SETS) $(dir $(OUT)),--data $(folder))
 
 publish: ## (comes with the issue "Publishing and seeing")
 	@echo 'publish: not built yet; it comes with the issue "Publishing and seeing: Hub data sets, model cards"' >&2; exit 1
@@ -68,6 +71,10 @@ $(VENV)/.data: pyproject.toml | $(VENV)/bin/pip
 
 $(VENV)/.train: pyproject.toml $(VENV)/.data
 	$(BIN)/pip install --quiet --editable '.[train]'
+	@touch $@
+
+$(VENV)/.eval: pyproject.toml $(VENV)/.data
+	$(BIN)/pip install --quiet --editable '.[eval]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.data

@@ -72,9 +72,7 @@ def load_protocol(path: Path) -> Protocol:
     if path.suffix != ".toml":
         names = sorted(p.stem for p in FOLDER.glob("*.toml"))
         if str(path) not in names:
-            raise ManifestError(
-                f"{path}: no such protocol{did_you_mean(str(path), names)}; there are {', '.join(names)}"
-            )
+            raise ManifestError(f"{path}: no such protocol{did_you_mean(str(path), names)}")
         path = FOLDER / f"{path}.toml"
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """Inpainting pipelines of diffusers as methods: FLUX.1-Fill, Stable Diffusion (XL) Inpaint, PowerPaint and their like.
 
-A pipeline qualifies when it takes `image` and `mask_image`. Task words, such as PowerPaint v1's for removal (prompt
-"empty scene blur P_ctxt", negative "P_obj"), are in its tokenizer and text encoder, and so part of the folder.
+Task words, such as PowerPaint v1's for removal (prompt "empty scene blur P_ctxt", negative "P_obj"), must be in the
+tokenizer and the text encoder of the folder.
 """
 
 import inspect

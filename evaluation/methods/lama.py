@@ -53,8 +53,9 @@ def _answer(torch: Any, network: Any, given: list[Any], path: Path) -> Any:
     try:
         with torch.inference_mode():
             made = network(*given)
-    except RuntimeError as error:  # TorchScript's own, and too little memory
-        raise EvalError(f"{path}: {one_line(error)}") from error
+    except (RuntimeError, torch.jit.Error) as error:
+        last = str(error).strip().rpartition("\n")[2]  # after TorchScript's own traceback
+        raise EvalError(f"{path}: {last[:300]}") from error
     wanted, found = tuple(given[0].shape), tuple(getattr(made, "shape", ()))
     if found != wanted or not torch.isfinite(made).all():
         raise EvalError(f"{path}: made {found or type(made).__name__}, must be {wanted} and finite")

@@ -3,7 +3,8 @@
 import hashlib
 import importlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
@@ -90,13 +91,21 @@ def weights_hash(folder: Path, pattern: str = "**/*") -> str:
 
 def needed(kind: str, module: str, extra: str) -> Any:
     """The module `module`, imported in silence. Raises EvalError that names the extra which installs what it lacks."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # transformers tells of what it lacks for pictures, which is not used
     try:
-        with quiet():
+        with silent():
             return importlib.import_module(module)
     except ImportError as error:
         advice = f"pip install 'layerloom[{extra}]'"
         raise EvalError(f"method '{kind}': {module} cannot be imported ({one_line(error)}); {advice}") from error
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Inside, nothing below an error is logged: transformers tells of what it lacks for pictures, which is not used."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with quiet():
+            yield
     finally:
         logging.disable(before)

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from evaluation.errors import EvalError
-from evaluation.methods.made import weights_hash
-from stages.lazy import one_line, quiet
+from evaluation.methods.made import silent, weights_hash
+from stages.lazy import one_line
 from stages.settings import did_you_mean
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -29,7 +29,7 @@ def located(diffusers: Any, path: str, revision: str | None) -> tuple[Path, str]
     if not _HUB_ID.fullmatch(path):
         raise EvalError(f"method 'fill': {path}: no such folder, and no Hub id (OWNER/NAME)")
     try:
-        with quiet():
+        with silent():
             fetched = Path(diffusers.DiffusionPipeline.download(path, revision=revision, use_safetensors=True))
     except Exception as error:  # the Hub's, the network's and diffusers' errors share no base but this
         raise EvalError(f"method 'fill': {path}: no such folder, nor on the Hub: {one_line(error)}") from error
@@ -42,11 +42,10 @@ def load(diffusers: Any, folder: Path, name: str, dtype: Any) -> Any:
     Where that class does not inpaint, the one that diffusers pairs with it does (`AutoPipelineForInpainting`).
     Raises EvalError for a class that is unknown or does not inpaint, and for a folder that cannot be loaded.
     """
-    kind: Any = _named(diffusers, name) if name else getattr(diffusers, _saved(folder), None)
-    if not name and not _inpaints(kind):
-        kind = diffusers.AutoPipelineForInpainting
+    with silent():  # diffusers imports a class when it is first asked for
+        kind = _named(diffusers, name) if name else _paired(diffusers, _saved(folder))
     try:
-        with quiet():
+        with silent():
             pipe = kind.from_pretrained(folder, dtype=dtype, use_safetensors=True)
     except Exception as error:  # whatever a folder of unknown origin makes the loader raise
         raise EvalError(f"method 'fill': {folder}: no inpainting pipeline: {one_line(error)}") from error
@@ -62,6 +61,11 @@ def _named(diffusers: Any, name: str) -> Any:
             f"method 'fill': pipeline: diffusers has no inpainting class '{name}'{did_you_mean(name, known)}"
         )
     return getattr(diffusers, name)
+
+
+def _paired(diffusers: Any, name: str) -> Any:
+    kind = getattr(diffusers, name, None)
+    return kind if _inpaints(kind) else diffusers.AutoPipelineForInpainting
 
 
 def _inpaints(kind: Any) -> bool:

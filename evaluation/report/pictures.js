@@ -101,7 +101,8 @@ function bringIntoList(row) {
   if (!row) return;
   const [list, head] = [byId("list"), byId("rows").tHead.getBoundingClientRect()];
   const [box, frame] = [row.getBoundingClientRect(), list.getBoundingClientRect()];
-  if (box.top < frame.top + head.height) list.scrollTop -= frame.top + head.height - box.top;
+  const top = frame.top + list.clientTop + head.height; // the head stays in sight and covers what is above
+  if (box.top < top) list.scrollTop -= top - box.top;
   else if (box.bottom > frame.bottom) list.scrollTop += box.bottom - frame.bottom;
 }
 

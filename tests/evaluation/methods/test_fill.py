@@ -14,14 +14,14 @@ import torch
 from PIL import Image
 
 from evaluation.errors import EvalError
-from evaluation.methods import METHODS, make_method
+from evaluation.methods import METHODS
 from stages.lazy import quiet
 from tests import tiny_models
 from tests.evaluation.methods import inpainters
 from tests.evaluation.methods.scenes import check_filled, scene
 
 ROOT = Path(__file__).resolve().parents[3]
-FAST = {"steps": 2, "seed": 4}
+FAST = {"steps": 2, "seed": 4, "prompt": "b"}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def direct(folder: Path, picture: np.ndarray, mask: np.ndarray, **more) -> np.nd
     with quiet():
         pipe = kind.from_pretrained(folder)
         pipe.set_progress_bar_config(disable=True)
-        asked = {"prompt": "", "num_inference_steps": 2, "generator": torch.Generator().manual_seed(4)} | more
+        asked = {"prompt": "b", "num_inference_steps": 2, "generator": torch.Generator().manual_seed(4)} | more
         height, width = mask.shape
         pictures = {"image": Image.fromarray(picture), "mask_image": Image.fromarray(255 * mask.astype(np.uint8))}
         out = pipe(**pictures, height=height, width=width, output_type="np", **asked)
@@ -109,10 +109,12 @@ def test_options_that_a_pipeline_does_not_take(folders) -> None:
         METHODS["fill"](path=str(folders["flux"]), negative="a thing")
     text = "method 'fill': negative: FluxFillPipeline takes no 'negative_prompt'; leave it out"
     assert str(error.value) == text
-    with pytest.raises(EvalError, match="^method 'fill': strength: input should be less than or equal to 1"):
+    with pytest.raises(EvalError, match=r"^method 'fill': strength: input should be less than or equal to 1"):
         METHODS["fill"](path=str(folders["flux"]), strength=2)
-    refused = METHODS["fill"](path=str(folders["flux"]), steps=1, strength=0.4).method
-    with pytest.raises(EvalError, match=r"^a-1: FluxFillPipeline: After adjusting the num_inference_steps [^\n]*$"):
+    refused = METHODS["fill"](path=str(folders["sd"]), steps=1, strength=0.4).method
+    with pytest.raises(
+        EvalError, match=r"^a-1: StableDiffusionInpaintPipeline: After adjusting the num_inference_steps [^\n]*$"
+    ):
         refused(scene())
 
 
@@ -172,7 +174,7 @@ def test_a_picture_that_the_safety_checker_blacks_out_is_told(tmp_path: Path) ->
     folder = inpainters.save_inpaint(tmp_path, checker=True)
     with quiet():
         pipe = inpainters.StableDiffusionInpaintPipeline.from_pretrained(folder)
-        pipe.safety_checker.concept_embeds_weights[:] = -2.0  # below any cosine
+        pipe.safety_checker.concept_embeds_weights.data[:] = -2.0  # below any cosine
         pipe.save_pretrained(folder)
     with pytest.raises(EvalError) as error:
         METHODS["fill"](path=str(folder), **FAST).method(scene())
@@ -198,13 +200,19 @@ def test_the_key_is_that_of_weights_and_options(folders, tmp_path: Path) -> None
 
 
 HUB = """
+import diffusers
+
 from evaluation.errors import EvalError
 from evaluation.methods import make_method
+from evaluation.methods.pipelines import located
 from tests.evaluation.methods.scenes import scene
 
 name, made = make_method("fill:us/fill?revision=v1&steps=1")
 assert made.method(scene()).background.shape == (48, 64, 3)
-assert made.key != make_method("fill:us/fill?steps=1&revision=v2")[1].key
+for revision, commit in (("v1", "0"), ("v2", "1")):
+    folder, weights = located(diffusers, "us/fill", revision)
+    assert weights == f"us/fill@{commit * 40}"
+    assert folder.name == commit * 40
 for missing in ("us/fill?revision=v3", "us/other"):
     try:
         make_method(f"fill:{missing}")

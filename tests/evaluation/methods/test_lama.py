@@ -88,7 +88,7 @@ def test_levels_beyond_white_are_white(tmp_path: Path) -> None:
     [
         (Odd("small"), r"made \(1, 3, 47, 64\), must be \(1, 3, 48, 64\) and finite"),
         (Odd("nan"), r"made \(1, 3, 48, 64\), must be \(1, 3, 48, 64\) and finite"),
-        (Odd("raise"), ".*no such picture.*"),
+        (Odd("raise"), "builtins.ValueError: no such picture"),
         (Pair(), r"made tuple, must be \(1, 3, 48, 64\) and finite"),
     ],
 )
@@ -109,7 +109,7 @@ def test_files_that_cannot_be_loaded(tmp_path: Path, mean: str) -> None:
     for path in (odd, tmp_path / "state.pt"):
         with pytest.raises(EvalError, match=f"^method 'lama': {path}: cannot be loaded: [^\n]*$"):
             make_method(f"lama:{path}")
-    with pytest.raises(EvalError, match="^method 'lama': .*: cannot be loaded: device: 'nowhere' cannot be used here"):
+    with pytest.raises(EvalError, match=r"^method 'lama': .*: cannot be loaded: device: 'nowhere' cannot be used here"):
         make_method(f"lama:{mean}?device=nowhere")
 
 

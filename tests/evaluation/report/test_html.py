@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from evaluation.report.html import html, safe_json
-from evaluation.results import ItemResult, ProtocolResult, Report
-from tests.evaluation.report.conftest import METHODS, ODD, psnr_of
+from evaluation.results import ItemResult, Report
+from tests.evaluation.report.example import METHODS, ODD, blank, psnr_of
 from tests.evaluation.report.test_marks import of
 
 FILES = resources.files("evaluation.report")
@@ -131,7 +131,7 @@ def test_means_are_rounded_as_they_are_printed(page: str) -> None:
     assert [m["differenceDigits"] for m in protocol["metrics"]] == [4, 0, 2]
     assert [m["best"] for m in protocol["methods"]] == [[False] * 3, [True, True, False], [False] * 3]
     assert [m["marks"] for m in protocol["methods"]] == [[0, 0, 0], [0, 1, 0], [1, -1, 0]]
-    assert [m["fewer"] for m in protocol["methods"]] == [[False] * 3, [False] * 3, [True, True, False]]
+    assert [m["fewer"] for m in protocol["methods"]] == [[False] * 3, [False] * 3, [True, False, False]]
 
 
 def test_scores_that_are_no_numbers_are_undefined() -> None:
@@ -186,9 +186,7 @@ def test_pictures_that_cannot_be_embedded_are_named(tmp_path: Path) -> None:
 
 def _pictures(paths: list[str]) -> Report:
     item = ItemResult(id="a", scores={}, pictures={f"m/{i}": path for i, path in enumerate(paths)})
-    protocol = ProtocolResult(
-        name="p", revision=1, task="t", description="", data="", settings={}, metrics=[], reference="", methods=[], items=[item]
-    )  # fmt: skip
+    protocol = blank(items=[item])
     return Report(created="", versions={}, protocols=[protocol])
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from evaluation.report.markdown import escape, markdown
-from evaluation.results import ItemResult, Left, ProtocolResult, Report
-from tests.evaluation.report.conftest import COUNT, METHODS, ODD, ODD_ID, REFERENCE, SLASH
+from evaluation.results import ItemResult, Left, Report
+from tests.evaluation.report.example import COUNT, METHODS, ODD, ODD_ID, REFERENCE, SLASH, blank
 
 PARSER = MarkdownIt("commonmark").enable("table")
 Table = list[list[str]]
@@ -158,9 +158,7 @@ def test_an_empty_report() -> None:
 
 
 def test_a_protocol_without_methods_or_pictures() -> None:
-    bare = ProtocolResult(
-        name="p", revision=1, task="t", description="d", data="x", settings={}, metrics=[], reference="r", methods=[], items=[]
-    )  # fmt: skip
+    bare = blank()
     text = markdown(Report(created="now", versions={}, protocols=[bare]))
     assert tables(text) == [[["p@1", "pictures"]]]
     assert "pictures: 0 scored, 0 of the data left out" in blocks(text, "paragraph")
@@ -168,10 +166,7 @@ def test_a_protocol_without_methods_or_pictures() -> None:
 
 def test_a_picture_left_out_twice_counts_once() -> None:
     twice = [Left(id="a", reason="no mask"), Left(id="a", reason="no truth"), Left(id="b", reason="late", method="m")]
-    bare = ProtocolResult(
-        name="p", revision=1, task="t", description="d", data="x", settings={}, metrics=[], reference="r", methods=[], left=twice,
-        items=[ItemResult(id=ODD_ID, scores={})],
-    )  # fmt: skip
+    bare = blank(left=twice, items=[ItemResult(id=ODD_ID, scores={})])
     text = markdown(Report(created="now", versions={}, protocols=[bare]))
     assert "pictures: 1 scored, 1 of the data left out" in blocks(text, "paragraph")
 

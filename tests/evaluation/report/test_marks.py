@@ -19,6 +19,7 @@ from evaluation.report.marks import (
     verdict,
 )
 from evaluation.results import Left, MethodResult, MetricInfo, ProtocolResult, Score
+from tests.evaluation.report.example import blank
 
 UP = MetricInfo(name="m", title="M", higher_is_better=True, definition="d")
 DOWN = UP.model_copy(update={"higher_is_better": False})
@@ -34,9 +35,7 @@ def method(name: str, mean: Score | None, difference: Score | None = None) -> Me
 
 
 def protocol(*methods: MethodResult) -> ProtocolResult:
-    return ProtocolResult(
-        name="p", revision=2, task="t", description="", data="", settings={}, metrics=[UP], reference="", items=[], methods=list(methods)
-    )  # fmt: skip
+    return blank(revision=2, metrics=[UP], methods=list(methods))
 
 
 def of(*means: float | None) -> ProtocolResult:
