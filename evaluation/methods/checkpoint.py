@@ -69,12 +69,12 @@ def _model_in(folder: Path) -> Path:
 
 
 def _weights(folder: Path) -> str:
-    """Hashes of all weights that have a say: the model's, its base's, its amodal network's."""
+    """Hashes of the weights of model, base and networks of its views; names of what is no folder."""
     from model.config import resolve
     from model.folder import read_about
 
     spec = read_about(folder)["spec"]
     fusion = spec.get("fusion") or {}
-    others = [spec.get("base"), fusion.get("amodal_model") if "amodal" in fusion.get("modalities", ()) else None]
-    found = [resolve(other) for other in others if other is not None]
+    views = [fusion.get(f"{view}_model") for view in fusion.get("modalities", ())]
+    found = [resolve(other) for other in (spec.get("base"), *views) if other is not None]
     return " ".join([weights_hash(folder), *(weights_hash(Path(f)) if Path(f).is_dir() else f for f in found)])

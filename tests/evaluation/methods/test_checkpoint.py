@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from evaluation.errors import EvalError
 from evaluation.methods import METHODS, make_method
+from model.amodal import AmodalNet, save_amodal
 from model.codec import PixelCodec
 from model.decompose import LayerDecompositionPipeline
 from model.folder import save_model
@@ -99,6 +101,22 @@ def test_the_key_holds_a_base_that_lies_elsewhere(tmp_path: Path) -> None:
         own, LayerModel(Spec(codec="pixel", pixel_factor=2, branches=("background",)), other, TOKEN), PixelCodec(2)
     )
     assert METHODS["model"](path=str(tmp_path / "adapted")).key != first.key
+
+
+def test_the_key_holds_the_network_of_a_view(tmp_path: Path) -> None:
+    seen = FUSION.model_copy(update={"modalities": ("amodal", "edge"), "amodal_model": str(tmp_path / "amodal")})
+    unseen = seen.model_copy(update={"modalities": ("edge",)})
+    keys: dict[str, list[str]] = {"seen": [], "unseen": []}
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        save_amodal(tmp_path / "amodal", AmodalNet(8))
+        for name, fusion in (("seen", seen), ("unseen", unseen)):
+            spec = SPEC.model_copy(update={"fusion": fusion})
+            if not seed:
+                save_model(tmp_path / name, LayerModel(spec, base(), TOKEN), PixelCodec(2))
+            keys[name].append(METHODS["model"](path=str(tmp_path / name)).key)
+    assert keys["seen"][0] != keys["seen"][1]
+    assert keys["unseen"][0] == keys["unseen"][1]
 
 
 def test_what_cannot_be_loaded_is_told(tmp_path: Path, folder: Path) -> None:

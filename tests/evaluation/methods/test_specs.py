@@ -81,7 +81,7 @@ def test_texts_and_tables_make_the_same_method() -> None:
 def test_keys_tell_kinds_and_options_apart() -> None:
     kinds = ("copy-input", "mask-as-alpha", "mean-fill", "telea", "navier-stokes", "biharmonic", "smooth-fill")
     keys = [METHODS[kind]().key for kind in kinds] + [METHODS["telea"](radius=4).key]
-    assert len(set(keys)) == len(keys)
+    assert len({key[-16:] for key in keys}) == len(keys)
     assert METHODS["telea"]().key == METHODS["telea"](radius=3).key
     assert all(
         key.startswith(f"{kind}-") and len(key) == len(kind) + 17 for kind, key in zip(kinds, keys, strict=False)
