@@ -1,7 +1,7 @@
 """Protocols, methods and test sets to a report; whatever was done before is not done again."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,15 +33,19 @@ def evaluate(protocols: Sequence[Protocol], roots: Sequence[Path], out: Path, te
         ManifestError: an unknown adapter or metric.
         EvalError: a test set or method that cannot be used.
     """
-    found = [run_protocol(protocol, roots, out, tell) for protocol in protocols]
+    names = {name: None for protocol in protocols for name in protocol.methods}
+    made = dict(make_method(name) for name in names)  # once for all protocols
+    found = [run_protocol(protocol, made, roots, out, tell) for protocol in protocols]
     return Report(created=datetime.now(UTC).isoformat(timespec="seconds"), versions=versions(), protocols=found)
 
 
-def run_protocol(protocol: Protocol, roots: Sequence[Path], out: Path, tell: Tell) -> ProtocolResult:
-    """Score the methods of one protocol."""
+def run_protocol(
+    protocol: Protocol, methods: Mapping[str, Made], roots: Sequence[Path], out: Path, tell: Tell
+) -> ProtocolResult:
+    """Score the methods of one protocol, which `methods` has by name."""
     metrics, dataset = choose(protocol.metrics), open_dataset(protocol, roots)
     ids = dataset.ids[: protocol.data.count or None]
-    made = dict(make_method(name) for name in protocol.methods)
+    made = {name: methods[name] for name in protocol.methods}
     scored: dict[str, Scored] = {}
     for name, method in made.items():
         cache = Cache(out / "predictions" / protocol.title / f"{file_name(name)}-{fingerprint(method.key)[:8]}")
