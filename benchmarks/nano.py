@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from model.amodal import load_amodal
 from model.batch import Batch, Cursor
 from model.data.loader import make_loader
 from model.data.options import DataOptions
@@ -82,6 +83,13 @@ def classical(fill: Callable[[Batch], Tensor]) -> Method:
     return lambda b: Layers(fill(b), torch.cat([b.composite, 2 * b.mask - 1], dim=1))
 
 
+def shaped(batch: Batch) -> Layers:
+    """What the adapted models start from: a smooth fill, and the alpha of the shipped amodal network."""
+    with torch.no_grad():
+        alpha = load_amodal("weights/nano-amodal").alpha(batch.composite, batch.mask)
+    return Layers(smooth_fill(batch.composite, 1 - batch.mask), torch.cat([batch.composite, 2 * alpha - 1], dim=1))
+
+
 def learned(folder: str, steps: int) -> Method:
     """A model folder, with fixed noise."""
     model, codec = load_model(folder)
@@ -97,6 +105,7 @@ def methods(folders: list[str]) -> Iterator[tuple[str, Method]]:
     yield "Telea, mask as alpha", classical(lambda b: inpainted(b, cv2.INPAINT_TELEA))
     yield "Navier-Stokes, mask as alpha", classical(lambda b: inpainted(b, cv2.INPAINT_NS))
     yield "smooth fill, mask as alpha", classical(lambda b: smooth_fill(b.composite, 1 - b.mask))
+    yield "smooth fill, amodal network alone", shaped
     for folder in folders:
         yield f"{folder}, one step", learned(folder, 1)
         yield f"{folder}, {STEPS} steps", learned(folder, STEPS)

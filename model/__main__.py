@@ -135,8 +135,7 @@ def decompose_command(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Folder of a model; else weights/nano-adapt.")] = None,
     matte_model: Annotated[Path | None, typer.Option(help="ONNX matting network to find the object with.")] = None,
-    steps: Annotated[int, typer.Option(help="Steps of the sampler.")] = 28,
-    one_step: Annotated[bool, typer.Option("--one-step", help="The model's mean of all answers, in one step.")] = False,
+    steps: Annotated[int | None, typer.Option(help="Steps of the sampler; else 1 for pixels, 28 for FLUX.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     size: Annotated[
         int | None, typer.Option(help="The model works at about SIZE x SIZE pixels; else what it was made for.")
@@ -151,7 +150,7 @@ def decompose_command(
     with _libraries():
         from model.commands.decompose import Options, decompose_file
 
-    options = Options(model, matte_model, steps, seed, size, detail, paste_back, one_step, device)
+    options = Options(model, matte_model, steps, seed, size, detail, paste_back, device)
     decompose_file(photo, mask, out, options)
     _console.print(f"{out}: foreground.png, background.png, recomposed.png, sheet.png", markup=False, highlight=False)
 

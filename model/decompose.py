@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from model.codec import Codec, PixelCodec
 from model.detail import Full, Small, enlarge, enlarge_detailed, paste_known, pixel_of
-from model.estimate import default_size, make_layers
+from model.estimate import default_size, default_steps, make_layers
 from model.folder import load_model, save_model
 from model.layers import LayerModel
 from model.modalities import make_modalities
@@ -109,26 +109,24 @@ class LayerDecompositionPipeline(DiffusionPipeline):  # type: ignore[misc]
         image: Image.Image | U8,
         mask: Image.Image | U8 | Mask,
         *,
-        steps: int = 28,
+        steps: int | None = None,
         seed: int = 0,
         size: int | None = None,
         detail: bool = True,
         paste_back: bool = False,
-        one_step: bool = False,
     ) -> LayersOutput:
         """Take `image` apart. The same arguments give the same bytes on one machine.
 
         Args:
             image: Pillow image, or uint8 (h, w, 3).
             mask: of the same size; Pillow image or uint8, the object above 127, or bool.
-            steps: of the sampler, 1 to 1000.
+            steps: of the sampler, 1 to 1000; by default `default_steps`. One gives the mean of all answers.
             seed: of its noise.
             size: the model works at about `size` x `size` pixels at the picture's aspect ratio, then the layers are
                 brought to the picture's size; by default what the model was made for (`default_size`).
             detail: alpha's edges, visible colours of the object and fine structure of the background away from it
                 come from the picture (`model.detail.enlarge_detailed`). False: all is the model's own, enlarged.
             paste_back: background pixels that are not near the mask are the picture's own (`paste_known`).
-            one_step: the model's mean of all answers, in one step: blurred, but least wrong in mean square.
 
         Raises:
             PictureError: unfit arguments, a mask of another size, an empty or full one; too little memory.
@@ -136,9 +134,10 @@ class LayerDecompositionPipeline(DiffusionPipeline):  # type: ignore[misc]
         picture, marked = as_picture(image), as_mask(mask)
         check_same_size(picture, marked)
         size = default_size(self.layers.spec) if size is None else size
+        steps = default_steps(self.layers.spec) if steps is None else steps
         _check("size", size, 2 * self.codec.factor, MAX_SIZE)
         _check("steps", steps, 1, MAX_STEPS)
-        small = self._small(picture, marked, size, 1 if one_step else steps, seed)
+        small = self._small(picture, marked, size, steps, seed)
         exact = picture.astype(np.float32)
         full = enlarge_detailed(small, exact, marked) if detail else enlarge(small, marked.shape[0], marked.shape[1])
         reach = pixel_of(small.alpha, picture) if paste_back else None

@@ -21,12 +21,11 @@ class Checkpoint(Frozen):
     """
 
     path: str = Field(min_length=1)
-    steps: int = Field(28, ge=1, le=1000)
+    steps: int | None = Field(None, ge=1, le=1000)
     seed: int = Field(0, ge=0, lt=1 << 63)
     size: int | None = Field(None, ge=1, le=4096)
     detail: bool = True
     paste_back: bool = False
-    one_step: bool = False
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     revision: str | None = None
     device: str = "cpu"
@@ -49,7 +48,7 @@ def make_checkpoint(options: Checkpoint) -> Made:
         ).to(options.device)
     except ValueError as error:  # ModelError, ManifestError
         raise EvalError(f"method 'model': {error}") from error
-    asked = options.model_dump(include={"steps", "seed", "size", "detail", "paste_back", "one_step"})
+    asked = options.model_dump(include={"steps", "seed", "size", "detail", "paste_back"})
 
     def method(item: Item) -> Answer:
         mask = mask_of(item, "model")

@@ -17,12 +17,11 @@ class Options(NamedTuple):
 
     model: str | None = None  # DEFAULT_MODEL
     matte_model: Path | None = None
-    steps: int = 28
+    steps: int | None = None
     seed: int = 0
     size: int | None = None
     detail: bool = True
     paste_back: bool = False
-    one_step: bool = False
     device: Literal["cpu", "cuda"] = "cpu"
 
 
@@ -48,7 +47,6 @@ def decompose_file(photo: Path, mask: Path | None, out: Path, options: Options) 
         size=options.size,
         detail=options.detail,
         paste_back=options.paste_back,
-        one_step=options.one_step,
     )
     for name, pixels in made._asdict().items():
         write_png(out / f"{name}.png", pixels)

@@ -17,7 +17,7 @@ from model.commands.matting import cached_isnet
 from model.commands.sheet import GAP, LABEL, LABELS, decomposition_sheet, on_chequer
 from model.decompose import LayerDecompositionPipeline, LayersOutput
 from model.encoded import encode_condition
-from model.estimate import default_size, make_layers
+from model.estimate import default_size, default_steps, make_layers
 from model.folder import save_model
 from model.layers import LayerModel
 from model.modalities import make_modalities
@@ -102,7 +102,7 @@ def test_a_seed_means_the_same_bytes_and_another_seed_others(pipe, scene) -> Non
     torch.manual_seed(99)
     assert same(made, pipe(*scene, steps=2, seed=1))
     assert not same(made, pipe(*scene, steps=2, seed=2))
-    assert same(pipe(*scene, steps=1), pipe(*scene, steps=9, one_step=True))
+    assert same(pipe(*scene, steps=1), pipe(*scene))
     assert not same(made, pipe(*scene, steps=2, seed=1, size=96))
 
 
@@ -163,6 +163,7 @@ def test_a_model_with_a_vae_comes_back_with_both_of_its_codecs(scene, tmp_path: 
     assert again.rgba_vae.config.in_channels == 4
     assert default_size(model.spec) == 1024
     assert default_size(PIXELS) == 64
+    assert (default_steps(model.spec), default_steps(PIXELS)) == (28, 1)
 
 
 def test_a_model_needs_a_background_branch() -> None:

@@ -23,7 +23,7 @@ SPEC = Spec(codec="pixel", pixel_factor=2, prediction="x0", hole="smooth", fusio
 OPTIONS = [
     ("", {}),
     ("?steps=2&seed=5", {"steps": 2, "seed": 5}),
-    ("?one_step=true&size=32&detail=false", {"one_step": True, "size": 32, "detail": False}),
+    ("?size=32&detail=false", {"size": 32, "detail": False}),
     ("?steps=1&paste_back=true", {"steps": 1, "paste_back": True}),
 ]
 

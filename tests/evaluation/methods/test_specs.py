@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
         ("telea?radius=5", "telea", {"radius": "5"}),
         ("folder:out/x", "folder", {"path": "out/x"}),
         ("folder:C:/x", "folder", {"path": "C:/x"}),
-        ("model:a/b?steps=8&one_step=true", "model", {"path": "a/b", "steps": "8", "one_step": "true"}),
+        ("model:a/b?steps=8&detail=true", "model", {"path": "a/b", "steps": "8", "detail": "true"}),
         ("fill:f?prompt=a = b, c", "fill", {"path": "f", "prompt": "a = b, c"}),
         ("fill:f?prompt=", "fill", {"path": "f", "prompt": ""}),
     ],
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_a_text_is_its_own_name(given: str, kind: str, options: dict) -> None:
     assert read_spec(given) == Spec(given, kind, options)
     assert read_spec({"kind": kind} | options).name == given
-    assert read_spec({"kind": kind, "one_step": True}).name == f"{kind}?one_step=true"
+    assert read_spec({"kind": kind, "detail": True}).name == f"{kind}?detail=true"
     assert read_spec({"name": "ours", "kind": kind} | options) == Spec("ours", kind, options)
 
 
