@@ -1,26 +1,38 @@
 """Protocols, methods and test sets to a report; whatever was done before is not done again."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from evaluation.adapters import ADAPTERS
-from evaluation.cache import Cache, Record, file_name, fingerprint, truth_of
+from evaluation.cache import Cache, file_name, fingerprint, truth_of
 from evaluation.errors import EvalError
 from evaluation.layers import Answer
 from evaluation.methods import Made, make_method
+from evaluation.pictures import write_item
 from evaluation.prepare import prepare
 from evaluation.protocol import Protocol
-from evaluation.results import Left, ProtocolResult, Report
+from evaluation.results import ItemResult, Left, ProtocolResult, Report
 from evaluation.sample import Dataset, Item, Missing
 from evaluation.scoring import Metric, choose, pair
-from evaluation.summary import Scored, summarise, versions
+from evaluation.summary import Entrant, Scores, summarise, versions
 from stages.settings import ManifestError, did_you_mean
 
 SCORING = 1  # goes up when the same answer gets another score
 
+_UNSCORED = {"methods", "reference", "description"}  # of a protocol: no score depends on them
+
 Tell = Callable[[str, int, int], None]  # what is done, pictures done, pictures in all
+
+
+class Asked(NamedTuple):
+    """A protocol with its metrics, and where everything is written."""
+
+    protocol: Protocol
+    metrics: list[Metric]
+    out: Path
 
 
 def evaluate(protocols: Sequence[Protocol], roots: Sequence[Path], out: Path, tell: Tell) -> Report:
@@ -42,16 +54,23 @@ def evaluate(protocols: Sequence[Protocol], roots: Sequence[Path], out: Path, te
 def run_protocol(
     protocol: Protocol, methods: Mapping[str, Made], roots: Sequence[Path], out: Path, tell: Tell
 ) -> ProtocolResult:
-    """Score the methods of one protocol, which `methods` has by name."""
-    metrics, dataset = choose(protocol.metrics), open_dataset(protocol, roots)
+    """Score the methods of one protocol, which `methods` has by name: picture by picture, each read once."""
+    asked = Asked(protocol, choose(protocol.metrics), out)
+    dataset = open_dataset(protocol, roots)
     ids = dataset.ids[: protocol.data.count or None]
-    made = {name: methods[name] for name in protocol.methods}
-    scored: dict[str, Scored] = {}
-    for name, method in made.items():
-        cache = Cache(out / "predictions" / protocol.title / f"{file_name(name)}-{fingerprint(method.key)[:8]}")
-        items = _told(_items(protocol, dataset, ids), f"{protocol.title} {name}", len(ids), tell)
-        scored[name] = score_method(protocol, metrics, method, name, cache, items, out)
-    return summarise(protocol, metrics, made, scored, _items(protocol, dataset, ids), out)
+    entrants = [enter(asked, name, methods[name]) for name in protocol.methods]
+    rows: list[ItemResult] = []
+    left: list[Left] = []
+    for done, id in enumerate(ids):
+        tell(protocol.title, done, len(ids))
+        item = dataset.read(id)
+        item = item if isinstance(item, Missing) else prepare(item, protocol)
+        if isinstance(item, Missing):
+            left.append(Left(id=item.id, reason=item.reason))
+        else:
+            rows.append(score_item(asked, entrants, item))
+    tell(protocol.title, len(ids), len(ids))
+    return summarise(protocol, [m.info for m in asked.metrics], entrants, rows, left)
 
 
 def open_dataset(protocol: Protocol, roots: Sequence[Path]) -> Dataset:
@@ -66,62 +85,34 @@ def open_dataset(protocol: Protocol, roots: Sequence[Path]) -> Dataset:
     raise EvalError(f"{protocol.title}: data.path: no such folder; looked for {looked}")
 
 
-def score_method(
-    protocol: Protocol,
-    metrics: Sequence[Metric],
-    method: Made,
-    name: str,
-    cache: Cache,
-    items: Iterator[Item | Missing],
-    out: Path,
-) -> Scored:
-    """Answers and scores of all items; what the method cannot answer is counted."""
-    asked = fingerprint(protocol.model_dump(exclude={"methods", "reference", "description"}), SCORING)
-    found = Scored({}, [], [], {})
-    for item in items:
-        if isinstance(item, Missing):
-            continue
+def enter(asked: Asked, name: str, made: Made) -> Entrant:
+    """A method with its folder of answers under this protocol."""
+    folder = f"{file_name(name)}-{fingerprint(made.key)[:8]}"
+    return Entrant(name, made, Cache(asked.out / "predictions" / asked.protocol.title / folder), {}, [], [])
+
+
+def score_item(asked: Asked, entrants: Sequence[Entrant], item: Item) -> ItemResult:
+    """Answers and scores of all methods for one picture; what a method cannot answer is counted."""
+    pictures, scores = write_item(asked.out, asked.protocol.title, item), {}
+    what = fingerprint(asked.protocol.model_dump(exclude=_UNSCORED), SCORING, truth_of(item))
+    for entrant in entrants:
         try:
-            answer, record = cache.answer(item, method.method)
+            answer, record = entrant.cache.answer(item, entrant.made.method)
         except EvalError as error:
-            found.left.append(Left(id=item.id, reason=str(error), method=name))
+            entrant.left.append(Left(id=item.id, reason=str(error), method=entrant.name))
             continue
-        record = _scored(protocol, metrics, cache, item, answer, record, f"{asked}/{truth_of(item)}")
-        found.scores[item.id] = record.scores
-        found.seconds.extend([record.seconds] if record.seconds is not None else [])
-        found.pictures[item.id] = {
-            f"{name}/{layer}": str(cache.path(item.id, f"{layer}.png").relative_to(out)) for layer in record.layers
-        }
-    return found
+        if record.scored != what:
+            record = record._replace(scored=what, scores=_scores(asked, item, answer))
+            entrant.cache.write(item.id, record)
+        scores[entrant.name] = entrant.scores[item.id] = record.scores
+        entrant.seconds.extend([record.seconds] if record.seconds is not None else [])
+        for layer in record.layers:
+            path = entrant.cache.path(item.id, f"{layer}.png").relative_to(asked.out)
+            pictures[f"{entrant.name}/{layer}"] = str(path)
+    return ItemResult(id=item.id, scores=scores, pictures=pictures)
 
 
-def _scored(
-    protocol: Protocol,
-    metrics: Sequence[Metric],
-    cache: Cache,
-    item: Item,
-    answer: Answer,
-    record: Record,
-    asked: str,
-) -> Record:
-    if record.scored == asked:
-        return record
-    given = pair(item, answer, protocol.ring)
-    values = {m.info.name: m.score(given) for m in metrics}
-    scores = {name: None if math.isnan(value) else value for name, value in values.items()}
-    record = record._replace(scored=asked, scores=scores)
-    cache.write(item.id, record)
-    return record
-
-
-def _items(protocol: Protocol, dataset: Dataset, ids: Sequence[str]) -> Iterator[Item | Missing]:
-    for id in ids:
-        item = dataset.read(id)
-        yield item if isinstance(item, Missing) else prepare(item, protocol)
-
-
-def _told(items: Iterator[Item | Missing], what: str, total: int, tell: Tell) -> Iterator[Item | Missing]:
-    for done, item in enumerate(items):
-        tell(what, done, total)
-        yield item
-    tell(what, total, total)
+def _scores(asked: Asked, item: Item, answer: Answer) -> Scores:
+    given = pair(item, answer, asked.protocol.ring)
+    values = {m.info.name: m.score(given) for m in asked.metrics}
+    return {name: None if math.isnan(value) else value for name, value in values.items()}

@@ -2,19 +2,16 @@
 
 import math
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from evaluation.cache import Cache
 from evaluation.methods import Made
 from evaluation.metrics.bootstrap import Interval, interval, paired
-from evaluation.pictures import write_item
 from evaluation.protocol import Protocol
-from evaluation.results import ItemResult, Left, MethodResult, ProtocolResult, Score
-from evaluation.sample import Item, Missing
-from evaluation.scoring import Metric
+from evaluation.results import ItemResult, Left, MethodResult, MetricInfo, ProtocolResult, Score
 
 _SEED = 0  # of the bootstrap
 _LIBRARIES = ("numpy", "opencv-python-headless", "scikit-image", "torch", "stlpips-pytorch")
@@ -22,34 +19,34 @@ _LIBRARIES = ("numpy", "opencv-python-headless", "scikit-image", "torch", "stlpi
 Scores = dict[str, float | None]
 
 
-class Scored(NamedTuple):
-    """What one method got under one protocol, by picture."""
+class Entrant(NamedTuple):
+    """A method under one protocol: its answers on disk, and what they got, by picture."""
 
+    name: str
+    made: Made
+    cache: Cache
     scores: dict[str, Scores]
     seconds: list[float]
     left: list[Left]
-    pictures: dict[str, dict[str, str]]
 
 
 def summarise(
     protocol: Protocol,
-    metrics: Sequence[Metric],
-    made: dict[str, Made],
-    scored: dict[str, Scored],
-    items: Iterable[Item | Missing],
-    out: Path,
+    metrics: Sequence[MetricInfo],
+    entrants: Sequence[Entrant],
+    rows: list[ItemResult],
+    left: Sequence[Left],
 ) -> ProtocolResult:
-    """Means with intervals, differences from the reference, and rows of pictures."""
-    left: list[Left] = []
-    rows = list(_rows(protocol, scored, items, left, out))
+    """Means with intervals and differences from the reference, beside the rows of pictures."""
+    base = next((e for e in entrants if e.name == protocol.reference), None)
     return ProtocolResult(
         **protocol.model_dump(include={"name", "revision", "task", "description", "reference"}),
         data=f"{protocol.data.kind}: {protocol.data.path}",
         settings=settings_of(protocol),
-        metrics=[m.info for m in metrics],
-        methods=[_method(protocol, metrics, name, made[name].key, scored) for name in scored],
+        metrics=list(metrics),
+        methods=[_method(entrant, base, [m.name for m in metrics]) for entrant in entrants],
         items=rows,
-        left=[*left, *(one for found in scored.values() for one in found.left)],
+        left=[*left, *(one for entrant in entrants for one in entrant.left)],
     )
 
 
@@ -71,47 +68,28 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _method(
-    protocol: Protocol, metrics: Sequence[Metric], name: str, key: str, scored: dict[str, Scored]
-) -> MethodResult:
-    found, base = scored[name], scored.get(protocol.reference)
-    names = [m.info.name for m in metrics]
-    differs = base is not None and name != protocol.reference
+def _method(found: Entrant, base: Entrant | None, metrics: Sequence[str]) -> MethodResult:
+    other = base if base is not None and base.name != found.name else None
     return MethodResult(
-        name=name,
-        key=key,
-        scores={metric: _mean(found, metric) for metric in names},
-        differences={metric: _difference(found, base, metric) for metric in names} if base and differs else {},
+        name=found.name,
+        key=found.made.key,
+        scores={metric: _mean(found, metric) for metric in metrics},
+        differences={metric: _difference(found, other, metric) for metric in metrics} if other else {},
         seconds=median(found.seconds) if found.seconds else None,
         failed=len(found.left),
     )
 
 
-def _rows(
-    protocol: Protocol, scored: dict[str, Scored], items: Iterable[Item | Missing], left: list[Left], out: Path
-) -> Iterator[ItemResult]:
-    """A row a picture; what could not be read goes to `left`."""
-    for item in items:
-        if isinstance(item, Missing):
-            left.append(Left(id=item.id, reason=item.reason))
-            continue
-        pictures = write_item(out, protocol.title, item)
-        for found in scored.values():
-            pictures |= found.pictures.get(item.id, {})
-        scores = {name: found.scores[item.id] for name, found in scored.items() if item.id in found.scores}
-        yield ItemResult(id=item.id, scores=scores, pictures=pictures)
-
-
-def _values(found: Scored, metric: str, ids: Sequence[str]) -> list[float]:
+def _values(found: Entrant, metric: str, ids: Sequence[str]) -> list[float]:
     values = [found.scores[id].get(metric) for id in ids]
     return [math.nan if value is None else value for value in values]
 
 
-def _mean(found: Scored, metric: str) -> Score:
+def _mean(found: Entrant, metric: str) -> Score:
     return _score(interval(_values(found, metric, sorted(found.scores)), _SEED))
 
 
-def _difference(found: Scored, base: Scored, metric: str) -> Score:
+def _difference(found: Entrant, base: Entrant, metric: str) -> Score:
     both = sorted(found.scores.keys() & base.scores.keys())
     return _score(paired(_values(found, metric, both), _values(base, metric, both), _SEED))
 
