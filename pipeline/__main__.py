@@ -1,4 +1,4 @@
-"""The data engine's commands: build, validate, inspect, status, render, assets. Part of the `layerloom` command."""
+"""The data engine's commands, from build to export. Part of the `layerloom` command."""
 
 import os
 import sys
@@ -123,6 +123,23 @@ def render_command(
         _console.print(line, highlight=False, markup=False, soft_wrap=True)
     if made.different:
         raise typer.Exit(1)
+
+
+@app.command("export")
+def export_command(
+    out: Built,
+    to: Annotated[Path, typer.Option(help="Folder to write; what it holds already is not written again.")],
+    format: Annotated[str, typer.Option(help="flux-fill, musubi, diffsynth, png, ora or psd.")],
+    split: Annotated[str, typer.Option(help="train, val, test or all.")] = "train",
+    limit: Annotated[int, typer.Option(min=0, help="The first so many samples; 0 is all.")] = 0,
+) -> None:
+    """Write a data set as other trainers read it, or as layered documents: OpenRaster, Photoshop."""
+    from pipeline.exports import export
+    from pipeline.progress import Terminal
+
+    with Terminal(_console) as terminal:
+        written = export(out.resolve(), to, format, split, limit, terminal)
+    _console.print(f"{to}: {written} samples written as {format}", highlight=False, markup=False, soft_wrap=True)
 
 
 @assets.command("report")
