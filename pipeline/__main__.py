@@ -99,6 +99,21 @@ def inspect_command(
         _console.print(f"look at {path}", highlight=False, markup=False, soft_wrap=True)
 
 
+@app.command("explore")
+def explore_command(
+    out: Built,
+    count: Annotated[int, typer.Option(min=1, help="Samples on the page, spread evenly over the build.")] = 2000,
+    full: Annotated[int, typer.Option(min=0, help="How many of them with layers of full size.")] = 12,
+) -> None:
+    """Write explore.html beside a data set: a grid to filter, scenes taken apart, an object to drag."""
+    from pipeline.explore import explore
+    from pipeline.progress import Terminal
+
+    with Terminal(_console) as terminal:
+        path = explore(out, count, full, terminal)
+    _console.print(f"look at {path}", highlight=False, markup=False, soft_wrap=True)
+
+
 @app.command("status")
 def status_command(out: Built) -> None:
     """Say how far a build is; also while it runs."""

@@ -1,0 +1,56 @@
+"""The page itself: style, scripts and tables in one file; pictures and layers come from the folder beside it.
+
+It runs only its own script and, to read a file beside it, scripts of its own origin or from files: a page from a file
+may read others in no other way (HTML Living Standard, "Origin": that of a file is opaque). The
+Content-Security-Policy (W3C CSP Level 3) lets nothing come from the network.
+"""
+
+import base64
+import hashlib
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import orjson
+
+_HERE = Path(__file__).parent
+_SCRIPTS = (
+    "dom.js",
+    "files.js",
+    "compose.js",
+    "histograms.js",
+    "filters.js",
+    "grid.js",
+    "layers.js",
+    "scene.js",
+    "page.js",
+)
+# what could end the element that holds the JSON, or open a comment in it; all are legal escapes within its strings
+_ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+
+
+def html(name: str, tables: dict[str, Any]) -> str:
+    """The page of the build `name`; `tables` are those of `pipeline.explore.content` and where the files lie."""
+    style, script = _read("page.css"), "\n".join(map(_read, _SCRIPTS))
+    return Template(_read("page.html")).substitute(
+        name=escape(name),
+        style=style,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        data=orjson.dumps(tables).decode().translate(_ESCAPES),
+    )
+
+
+def call(name: str, value: Any) -> bytes:
+    """A script that hands `value` to the page under the name `name`; JSON is JavaScript (ECMA-262, 2019)."""
+    return b"layerloom(" + orjson.dumps(name) + b", " + orjson.dumps(value) + b");\n"
+
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
