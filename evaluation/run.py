@@ -114,5 +114,5 @@ def score_item(asked: Asked, entrants: Sequence[Entrant], item: Item) -> ItemRes
 
 def _scores(asked: Asked, item: Item, answer: Answer) -> Scores:
     given = pair(item, answer, asked.protocol.ring)
-    values = {m.info.name: m.score(given) for m in asked.metrics}
+    values = {m.info.name: float(m.score(given)) for m in asked.metrics}  # some are numpy's
     return {name: None if math.isnan(value) else value for name, value in values.items()}

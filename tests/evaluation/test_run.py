@@ -16,6 +16,7 @@ from evaluation.metrics.psnr import psnr
 from evaluation.protocol import Protocol
 from evaluation.results import ProtocolResult, Report
 from evaluation.run import evaluate
+from evaluation.scoring import metrics
 from stages.codec import decode_png, encode_png
 from stages.settings import ManifestError
 
@@ -141,6 +142,21 @@ def test_what_a_method_cannot_answer_is_counted(tmp_path: Path) -> None:
 def test_a_count_takes_the_first_pictures(tmp_path: Path) -> None:
     found = run(scenes(tmp_path / "in"), tmp_path / "out", protocol(data={"kind": "plain", "path": "set", "count": 2}))
     assert [item.id for item in found.items] == IDS[:2]
+
+
+def test_every_metric_can_be_kept(tmp_path: Path) -> None:
+    root, out = scenes(tmp_path / "in"), tmp_path / "out"
+    for id in IDS:
+        path = root / "set" / id
+        picture, mask = (decode_png(path.with_name(f"{path.name}.{k}.png").read_bytes()) for k in ("input", "mask"))
+        visible = mask.copy()
+        visible[:, 24:] = 0
+        for kind, pixels in {"foreground": np.dstack([picture, mask]), "visible": visible}.items():
+            path.with_name(f"{path.name}.{kind}.png").write_bytes(encode_png(pixels))
+    asked = protocol(metrics=sorted(metrics()))
+    first = run(root, out, asked)
+    assert run(root, out, asked) == first
+    assert all(None not in item.scores["telea"].values() for item in first.items)
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
