@@ -17,6 +17,11 @@ _console = Console()
 _ROOTS = [Path("build/eval-data"), Path("out")]
 
 
+@app.callback()
+def about() -> None:
+    """Methods scored on test sets by named protocols."""
+
+
 def errors() -> tuple[type[Exception], ...]:
     """What can be wrong for a user to mend, beside what the model's own commands tell."""
     return (ManifestError, EvalError)

@@ -12,6 +12,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 import layerloom
+from evaluation import __main__ as evaluation
 from model import __main__ as model
 from pipeline import __main__ as pipeline
 from pipeline.run import ClusterError
@@ -67,13 +68,14 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return calls
 
 
-def test_both_halves_are_there_and_hide_nothing_of_each_other() -> None:
-    assert {"build", "validate", "assets", "train"} <= names(layerloom.app)
-    assert names(layerloom.app) == names(pipeline.app) | names(model.app)
-    assert not names(pipeline.app) & names(model.app)
+def test_all_parts_are_there_and_hide_nothing_of_each_other() -> None:
+    parts = [names(part.app) for part in (pipeline, model, evaluation)]
+    assert {"build", "validate", "assets", "export", "explore", "train", "evaluate"} <= names(layerloom.app)
+    assert names(layerloom.app) == set().union(*parts)
+    assert len(names(layerloom.app)) == sum(len(part) for part in parts)
 
 
-@pytest.mark.parametrize("args", [(), ("build",), ("assets", "report"), ("train",)])
+@pytest.mark.parametrize("args", [(), ("build",), ("assets", "report"), ("train",), ("evaluate",)])
 def test_every_level_has_help(args: tuple[str, ...]) -> None:
     result = CliRunner().invoke(layerloom.app, [*args, "--help"])
     assert result.exit_code == 0
@@ -83,6 +85,11 @@ def test_every_level_has_help(args: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("args", [("bild",), ("train",), ("train", "x.toml", "--device", "tpu"), ("status",)])
 def test_wrong_usage_ends_with_status_2(args: tuple[str, ...], main) -> None:
     assert main(*args)[0] == 2
+
+
+def test_errors_of_the_evaluation_are_one_message(main, tmp_path: Path) -> None:
+    status, text = main("evaluate", "removal-car", "--out", str(tmp_path))
+    assert (status, text) == (1, "error: removal-car: no such protocol; did you mean 'removal-cars'?")
 
 
 def test_errors_of_the_data_engine_are_one_message(main, tmp_path: Path) -> None:
