@@ -91,10 +91,10 @@ def _network() -> Callable[[U8, U8, Mask], float]:
 def _alpha_metric(
     name: str, title: str, higher: bool, definition: str, function: Callable[[F32, F32], float]
 ) -> Metric:
-    """Of the alpha that was made against the alpha that shows, or the whole one where no other is known."""
+    """Of the alpha that was made against the whole object's, or what is known of it: the alpha that shows."""
 
     def score(given: Pair) -> float:
-        truth = given.item.alpha if given.item.alpha is not None else _alpha(given.item.foreground)
+        truth = given.item.alpha if given.item.foreground is None else _alpha(given.item.foreground)
         made = _alpha(given.answer.foreground)
         return math.nan if made is None or truth is None else function(made, truth)
 
