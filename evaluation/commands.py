@@ -10,7 +10,7 @@ from evaluation.protocol import FOLDER, Protocol, load_protocol
 from evaluation.report.html import html
 from evaluation.report.markdown import markdown
 from evaluation.results import Report
-from evaluation.run import Tell, evaluate
+from evaluation.run import Tell, evaluate, located
 
 
 def evaluate_all(
@@ -35,7 +35,7 @@ def evaluate_all(
 def present(roots: Sequence[Path]) -> list[Protocol]:
     """The protocols of the repository whose test set is in one of `roots`. Raises EvalError where there is none."""
     shipped = [load_protocol(path) for path in sorted(FOLDER.glob("*.toml"))]
-    found = [p for p in shipped if any((root / p.data.path).exists() for root in roots)]
+    found = [p for p in shipped if located(Path(p.data.path), roots)]
     if not found:
         looked = ", ".join(str(root) for root in roots)
         raise EvalError(f"no test set in {looked}; `make data` builds one, or give --data a folder that has some")

@@ -73,14 +73,18 @@ def run_protocol(
     return summarise(protocol, [m.info for m in asked.metrics], entrants, rows, left)
 
 
+def located(path: Path, roots: Sequence[Path]) -> Path | None:
+    """The first `root / path` that is there."""
+    return next((root / path for root in roots if (root / path).exists()), None)
+
+
 def open_dataset(protocol: Protocol, roots: Sequence[Path]) -> Dataset:
     """The protocol's test set. Raises ManifestError for an unknown kind, EvalError where it is not there."""
     kind, path = protocol.data.kind, Path(protocol.data.path)
     if kind not in ADAPTERS:
         raise ManifestError(f"{protocol.title}: data.kind: unknown kind '{kind}'{did_you_mean(kind, ADAPTERS)}")
-    for root in [*roots, Path()]:
-        if (root / path).exists():
-            return ADAPTERS[kind](root / path, **protocol.data.options)
+    if (folder := located(path, [*roots, Path()])) is not None:
+        return ADAPTERS[kind](folder, **protocol.data.options)
     looked = ", ".join(str(root / path) for root in roots) or str(path)
     raise EvalError(f"{protocol.title}: data.path: no such folder; looked for {looked}")
 

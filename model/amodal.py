@@ -8,12 +8,12 @@ from pathlib import Path
 
 import orjson
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
 from model.transformer import ModelError
 from model.unet import STRIDE, UNet
+from model.weights import read_weights, write_weights
 
 FORMAT = 1
 _ABOUT, _WEIGHTS = "amodal.json", "amodal.safetensors"
@@ -38,8 +38,7 @@ def save_amodal(folder: Path, net: AmodalNet, dtype: torch.dtype = torch.bfloat1
     """Write `amodal.json` and `amodal.safetensors` into `folder`, which is made if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _ABOUT).write_bytes(orjson.dumps({"format": FORMAT, "width": net.width}))
-    weights = {name: t.detach().to("cpu", dtype).contiguous() for name, t in net.state_dict().items()}
-    save_file(weights, folder / _WEIGHTS, metadata={"format": "pt"})
+    write_weights(folder / _WEIGHTS, net.state_dict(), dtype)
 
 
 def load_amodal(folder: str) -> AmodalNet:
@@ -53,9 +52,9 @@ def load_amodal(folder: str) -> AmodalNet:
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from None
     path = path.with_name(_WEIGHTS)
+    weights = read_weights(path)
     try:
-        weights = {name: tensor.float() for name, tensor in load_file(path).items()}
         net.load_state_dict(weights)
-    except Exception as error:  # safetensors raises its own kinds
+    except RuntimeError as error:  # other names or shapes
         raise ModelError(f"{path}: cannot be read: {error}") from None
     return net

@@ -18,7 +18,6 @@ import orjson
 import torch
 from diffusers import AutoencoderKL, FluxPipeline
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from model.codec import Codec, PixelCodec
@@ -27,6 +26,7 @@ from model.layers import LayerModel
 from model.spec import Spec
 from model.transformer import ModelError, explain, load_transformer
 from model.vae_codec import VaeCodec
+from model.weights import on_cpu, read_weights, write_weights
 from stages.settings import parse
 
 FORMAT = 1
@@ -49,10 +49,10 @@ def save_model(folder: Path, model: LayerModel, codec: Codec, dtype: torch.dtype
         (folder / "transformer").mkdir(exist_ok=True)
         model.transformer.save_config(folder / "transformer")
         weights = folder / "transformer" / "diffusion_pytorch_model.safetensors"
-        _write(weights, base_weights(model.transformer.state_dict()), dtype)
-    _write(folder / "layers.safetensors", own_weights(model), dtype)
+        write_weights(weights, base_weights(model.transformer.state_dict()), dtype)
+    write_weights(folder / "layers.safetensors", own_weights(model), dtype)
     if model.spec.lora:
-        lora = {k: _cast(v, dtype) for k, v in get_peft_model_state_dict(model.transformer).items()}
+        lora = {k: on_cpu(v, dtype) for k, v in get_peft_model_state_dict(model.transformer).items()}
         FluxPipeline.save_lora_weights(folder, transformer_lora_layers=lora)
     if isinstance(codec, VaeCodec) and model.spec.base is None:
         codec.vae.save_pretrained(folder / "vae")
@@ -71,7 +71,7 @@ def load_model(folder: str, revision: str | None = None, dtype: torch.dtype = to
     transformer = load_transformer(base_of(spec, folder), revision, dtype)
     model = LayerModel(spec, transformer, about["token_dim"])
     path = Path(folder) / "layers.safetensors"
-    load_weights(model, _read(path), path)
+    load_weights(model, read_weights(path), path)
     if spec.lora:
         unknown = set_peft_model_state_dict(transformer, _lora(Path(folder) / _LORA)).unexpected_keys
         if unknown:
@@ -147,21 +147,5 @@ def load_weights(model: LayerModel, weights: Mapping[str, Tensor], path: Path) -
             state[name].copy_(tensor)
 
 
-def _cast(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
-    return tensor.detach().to("cpu", dtype or tensor.dtype).contiguous()
-
-
-def _write(path: Path, weights: Mapping[str, Tensor], dtype: torch.dtype | None) -> None:
-    save_file({k: _cast(v, dtype) for k, v in weights.items()}, path, metadata={"format": "pt"})
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        found: dict[str, Tensor] = load_file(path)
-    except Exception as error:  # safetensors raises its own kinds, and OSError
-        raise ModelError(f"{path}: cannot be read: {error}") from None
-    return found
-
-
 def _lora(path: Path) -> dict[str, Tensor]:
-    return {k.removeprefix("transformer."): v for k, v in _read(path).items()}
+    return {k.removeprefix("transformer."): v for k, v in read_weights(path).items()}

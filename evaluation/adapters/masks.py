@@ -5,6 +5,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from evaluation.metrics.regions import dilated
 from stages.decode import DecodeError
 from stages.types import F32, U8, Mask
 
@@ -27,12 +28,6 @@ def mask_from_alpha(alpha: F32, how: MaskFrom, grow: int, trimap: U8 | None, nam
             raise DecodeError("missing", f"{name}: no trimap, which mask = 'trimap' needs")
         return trimap > 0
     return _box(thing) if how == "box" else dilated(thing, grow)
-
-
-def dilated(mask: Mask, pixels: int) -> Mask:
-    """All pixels whose centre is within `pixels` of the centre of one of the mask, which is not empty."""
-    distance = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(distance <= pixels + 1e-3)
 
 
 def _box(mask: Mask) -> Mask:

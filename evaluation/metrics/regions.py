@@ -22,11 +22,17 @@ def regions(item_mask: Mask, ring: int) -> dict[str, Mask]:
     return {
         "whole": np.ones_like(item_mask),
         "mask": item_mask.copy(),
-        "ring": outside & (_distance(outside) <= ring) if item_mask.any() else np.zeros_like(item_mask),
+        "ring": outside & dilated(item_mask, ring),
         "outside": outside,
     }
 
 
-def _distance(outside: Mask) -> "cv2.typing.MatLike":
-    """Distance of each pixel to the nearest False one, in pixels; exact (Felzenszwalb and Huttenlocher, 2012)."""
-    return cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+def dilated(mask: Mask, pixels: int) -> Mask:
+    """All pixels whose centre is within `pixels` of the centre of one of the mask's; none for an empty mask.
+
+    Distances are exact (Felzenszwalb and Huttenlocher, "Distance Transforms of Sampled Functions", 2012).
+    """
+    if not mask.any():
+        return np.zeros_like(mask)
+    distance = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(distance <= pixels + 1e-3)

@@ -4,21 +4,15 @@ The page runs only its own script and style: a Content-Security-Policy (W3C CSP 
 pictures come from the page itself or from files, never from the network.
 """
 
-import base64
-import hashlib
 from pathlib import Path
 from string import Template
-from typing import Any
-
-import orjson
 
 from evaluation.report.content import content
 from evaluation.results import Report
+from stages.page import safe_json, source_hash
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("dom.js", "methods.js", "pictures.js", "viewer.js", "page.js")
-# what could end the element that holds the JSON, or open a comment in it; all are legal escapes within its strings
-_ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 def html(report: Report, embed: bool = False, folder: Path | None = None) -> str:
@@ -29,20 +23,11 @@ def html(report: Report, embed: bool = False, folder: Path | None = None) -> str
     return Template(_read("page.html")).substitute(
         style=style,
         script=script,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=source_hash(style),
+        script_hash=source_hash(script),
         data=safe_json(content(report, folder if embed else None)),
     )
 
 
-def safe_json(value: Any) -> str:
-    """JSON that stays JSON inside a `<script>` element, whatever its strings hold."""
-    return orjson.dumps(value).decode().translate(_ESCAPES)
-
-
 def _read(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

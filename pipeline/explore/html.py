@@ -5,14 +5,14 @@ may read others in no other way (HTML Living Standard, "Origin": that of a file 
 Content-Security-Policy (W3C CSP Level 3) lets nothing come from the network.
 """
 
-import base64
-import hashlib
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
 
 import orjson
+
+from stages.page import safe_json, source_hash
 
 _HERE = Path(__file__).parent
 _SCRIPTS = (
@@ -26,8 +26,6 @@ _SCRIPTS = (
     "scene.js",
     "page.js",
 )
-# what could end the element that holds the JSON, or open a comment in it; all are legal escapes within its strings
-_ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 def html(name: str, tables: dict[str, Any]) -> str:
@@ -37,9 +35,9 @@ def html(name: str, tables: dict[str, Any]) -> str:
         name=escape(name),
         style=style,
         script=script,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
-        data=orjson.dumps(tables).decode().translate(_ESCAPES),
+        style_hash=source_hash(style),
+        script_hash=source_hash(script),
+        data=safe_json(tables),
     )
 
 
@@ -50,7 +48,3 @@ def call(name: str, value: Any) -> bytes:
 
 def _read(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

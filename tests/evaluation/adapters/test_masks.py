@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from evaluation.adapters.masks import dilated, mask_from_alpha
+from evaluation.adapters.masks import mask_from_alpha
+from evaluation.metrics.regions import dilated
 from stages.decode import DecodeError
 from tests.evaluation.adapters.folders import grown, matte, unit
 

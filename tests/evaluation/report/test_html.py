@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from evaluation.report.html import html, safe_json
+from evaluation.report.html import html
 from evaluation.results import ItemResult, Report
+from stages.page import safe_json
 from tests.evaluation.report.example import METHODS, ODD, blank, psnr_of
 from tests.evaluation.report.test_marks import of
 
