@@ -1,16 +1,14 @@
-"""The `layerloom` command: the commands of the data engine, the model and the evaluation under one name.
-
-The only module that imports both `pipeline` and `model`.
-"""
+"""The `layerloom` command: the commands of the data engine, the model, the evaluation and publishing under one name."""
 
 import typer
 
 from evaluation import __main__ as evaluation
 from model import __main__ as model
 from pipeline import __main__ as pipeline
+from publish import __main__ as publish
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-for part in (pipeline.app, model.app, evaluation.app):
+for part in (pipeline.app, model.app, evaluation.app, publish.app):
     app.add_typer(part, callback=None)  # without a name: its commands stand beside the others
 
 
@@ -21,7 +19,7 @@ def about() -> None:
 
 def errors() -> tuple[type[Exception], ...]:
     """What can be wrong for a user to mend, in all parts."""
-    return (*pipeline.errors(), *model.errors(), *evaluation.errors())
+    return (*pipeline.errors(), *model.errors(), *evaluation.errors(), *publish.errors())
 
 
 def main() -> None:

@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.assets import write_atomic
 from pipeline.attribution import write_attribution
+from pipeline.citation import BIBTEX
 from pipeline.facts import Facts, Plan, read_facts, require_finished
 from pipeline.index import read_index
+from pipeline.licenses import bracketed, parts
 from pipeline.manifest import Manifest
 from pipeline.markup import markdown, toml, yaml
 from pipeline.plots import write_plots
@@ -30,6 +32,14 @@ _GNU = ("AGPL-3.0", "GPL-2.0", "GPL-3.0", "LGPL-2.1", "LGPL-3.0")
 _HUB_LICENSES |= {f"{name}-{kind}": name.lower() for name in _GNU for kind in ("only", "or-later")}
 _SIZES = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1M", 10**7: "1M<n<10M"}
 _DTYPES = {str: "string", int: "int64", float: "float64", bool: "bool"}
+
+
+class Place(NamedTuple):
+    """Where a card's reader finds the data set: its name for `load_dataset`, and the address of its files."""
+
+    name: str
+    files: str
+    fetch: str = ""  # how to have all of it, in Markdown
 
 
 def describe(out: Path) -> None:
@@ -53,11 +63,19 @@ def write_card(out: Path, facts: Facts | None = None) -> Path:
     Raises:
         ShardError: no build, or not a finished one.
     """
-    plan, index = require_finished(out), read_index(out)
-    facts = facts or read_facts(out)
-    text = f"---\n{yaml(front_matter(plan.manifest, facts, index))}---\n{_body(plan, facts, index)}"
-    write_atomic(out / "README.md", text.encode())
+    write_atomic(out / "README.md", card(out, facts or read_facts(out)).encode())
     return out / "README.md"
+
+
+def card(out: Path, facts: Facts, place: Place | None = None) -> str:
+    """The card's text, for a reader who finds the data set in `place`; else in a folder of the manifest's name.
+
+    Raises:
+        ShardError: no build, or not a finished one.
+    """
+    plan, index = require_finished(out), read_index(out)
+    place = place or Place(plan.manifest.name, plan.manifest.name)
+    return f"---\n{yaml(front_matter(plan.manifest, facts, index))}---\n{_body(plan, facts, index, place)}"
 
 
 def front_matter(m: Manifest, facts: Facts, index: dict[str, Any]) -> dict[str, Any]:
@@ -125,11 +143,14 @@ def _shards(split: str, shards: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [s for s in shards if s["name"].startswith(f"data/{split}-")]
 
 
-def _body(plan: Plan, facts: Facts, index: dict[str, Any]) -> str:
+def _body(plan: Plan, facts: Facts, index: dict[str, Any], place: Place) -> str:
     m = plan.manifest
     first = next(iter(facts.samples))
     return Template(_TEMPLATE.read_text()).substitute(
         name=m.name,
+        here=place.name,
+        files=place.files,
+        fetch=place.fetch and f"\n{place.fetch}\n",
         description=m.description or "Layered scenes composed from open assets.",
         size=m.size,
         split=first,
@@ -137,6 +158,8 @@ def _body(plan: Plan, facts: Facts, index: dict[str, Any]) -> str:
         counts=markdown(("split", "samples", "MiB", "shards"), _counts(facts, index["shards"])),
         report=markdown(("", "asked", "achieved"), rows(m, facts)),
         sources=markdown(("source", "what", "licence", "attribution", "assets", "used"), _sources(facts)),
+        licenses=markdown(("licence", "assets used", "samples"), _licenses(facts)),
+        citation=BIBTEX,
         manifest=toml(manifest_table(m)).strip(),
         versions=", ".join(f"{name} {version}" for name, version in index["versions"].items()),
         fingerprint=plan.fingerprint,
@@ -148,6 +171,14 @@ def _counts(facts: Facts, shards: list[dict[str, Any]]) -> Iterator[tuple[str, .
         split = _split(name, shards)
         size = f"{split['num_bytes'] / 2**20:.1f}"
         yield name, str(split["num_examples"]), size, str(len(_shards(name, shards)))
+
+
+def _licenses(facts: Facts) -> Iterator[tuple[str, ...]]:
+    used = Counter(a.license for a in facts.assets if facts.uses[a.id])
+    samples = {expression: parts(expression) for expression in facts.licenses}
+    for name, count in sorted(used.items()):
+        own = parts(bracketed(name))
+        yield name, str(count), str(sum(facts.licenses[e] for e, whole in samples.items() if own <= whole))
 
 
 def _sources(facts: Facts) -> Iterator[tuple[str, ...]]:

@@ -8,23 +8,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("stages", "pipeline", "model", "evaluation")
+PACKAGES = ("stages", "pipeline", "model", "evaluation", "publish")
 MAY_IMPORT = {
     "stages": {"stages"},
     "pipeline": {"stages", "pipeline"},
     "model": {"stages", "model"},
     "evaluation": {"stages", "model", "evaluation"},
-    "layerloom": {"stages", "pipeline", "model", "evaluation"},
+    "publish": {"stages", "pipeline", "model", "evaluation", "publish"},
+    "layerloom": {"stages", "pipeline", "model", "evaluation", "publish"},
 }
 ONLY_IN = {
     "ray": ("pipeline/run.py", "model/launch.py"),
-    "huggingface_hub": ("pipeline/publish.py", "pipeline/assets.py", "model/"),
+    "huggingface_hub": ("publish/", "model/"),
 }
 NEVER_IN = {
     "stages": {"ray", "urllib", "http", "socket", "ssl", "requests", "subprocess", "multiprocessing", "pathlib"},
     "pipeline": {"torch", "webdataset", "tensorflow", "multiprocessing", "requests"},
     "model": {"webdataset"},
     "evaluation": {"ray", "webdataset", "multiprocessing", "requests"},
+    "publish": {"ray", "torch", "webdataset", "multiprocessing", "requests"},
     "layerloom": {"torch", "diffusers", "transformers", "webdataset"},  # the command starts without them
 }
 MAX_LINES, MAX_MEDIAN, MAX_TEST_LINES = 300, 130, 700

@@ -411,7 +411,7 @@ def test_rows_in_the_cache_hold_what_the_columns_said(parquet, tmp_path):
 def from_hub(folder, cache, *asked):
     """What `fetch` answers when the folder is the data set zoo/pets of a Hub on loopback; in a process of its own."""
     command = [sys.executable, "-m", "tests.hub", str(folder), str(cache), *(json.dumps(rows) for rows in asked)]
-    environment = os.environ | {"HF_TOKEN": "hf_secretsecretsecret", "no_proxy": "127.0.0.1"}
+    environment = os.environ | {"HF_TOKEN": "hf_secretsecretsecret", "no_proxy": "127.0.0.1,localhost"}
     top = Path(__file__).resolve().parents[2]
     done = subprocess.run(command, cwd=top, env=environment, capture_output=True, text=True, check=True, timeout=120)
     assert "secretsecret" not in done.stdout
