@@ -1,4 +1,4 @@
-"""The model's commands: train, precompute, decompose, edit. They are part of the `layerloom` command."""
+"""The model's commands: train, precompute, decompose, edit, serve. They are part of the `layerloom` command."""
 
 import logging
 import sys
@@ -25,6 +25,7 @@ _ERRORS = {
     "model.data.download": "DataError",
     "model.launch": "LaunchError",
     "model.pictures": "PictureError",
+    "model.serve.launch": "ServeError",
     "model.train": "TrainingError",
     "model.transformer": "ModelError",
 }
@@ -121,7 +122,8 @@ def _libraries() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("model", "stages"):
             raise
-        raise MissingError(f"{error.name} is not installed; pip install 'layerloom[train]'") from error
+        extra = "serve" if (error.name or "").split(".")[0] == "gradio" else "train"
+        raise MissingError(f"{error.name} is not installed; pip install 'layerloom[{extra}]'") from error
     finally:
         logging.disable(before)
 
@@ -172,6 +174,24 @@ def edit_command(
 
     given = {"move": move, "scale": scale, "flip": flip, "recolour": recolour, "remove": remove}
     edit_folder(layers, given, out)
+
+
+@app.command("serve")
+def serve_command(
+    model: Annotated[str | None, typer.Option(help="Folder of a model; else weights/nano-adapt.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen at; else this machine alone.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 7860,
+    matte_model: Annotated[Path | None, typer.Option(help="ONNX matting network for pictures without a mask.")] = None,
+    device: Device = "cpu",
+) -> None:
+    """Open a page that takes pictures apart, with a brush for the mask and a canvas to drag the object on."""
+    with _libraries():
+        from model.serve.launch import serve
+
+    def ready(address: str) -> None:
+        _console.print(f"{address}: open it in a browser; Ctrl-C ends it", markup=False, highlight=False)
+
+    serve(model, host, port, matte_model, device, ready)
 
 
 @app.callback()

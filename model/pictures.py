@@ -36,7 +36,11 @@ def read_picture(path: Path, want: Literal["rgb", "rgba"] = "rgb", min_side: int
 
 def read_mask(path: Path) -> Mask:
     """A mask file as bool (h, w): pixels that are brighter than 127 and, if it has alpha, not transparent."""
-    rgba = read_picture(path, "rgba", min_side=1)
+    return mask_of(read_picture(path, "rgba", min_side=1))
+
+
+def mask_of(rgba: U8) -> Mask:
+    """Straight RGBA (h, w, 4) as bool (h, w): pixels that are brighter than 127 and not transparent."""
     return np.asarray((rgba[..., :3].max(axis=2) > _MARKED) & (rgba[..., 3] > _MARKED), np.bool_)
 
 

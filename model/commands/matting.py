@@ -23,7 +23,7 @@ def find_object(picture: U8, network: Path | None, device: Literal["cpu", "cuda"
         raise PictureError(str(error)) from None
     if not mask.any() or mask.all():
         what = "no object" if not mask.any() else "an object that fills the picture"
-        raise PictureError(f"{name}: the matting network finds {what}; mark the object with --mask")
+        raise PictureError(f"{name}: the matting network finds {what}; mark the object with a mask")
     return mask
 
 

@@ -300,7 +300,7 @@ def test_a_picture_without_an_object_asks_for_a_mask(model_folder, tmp_path: Pat
     for colour, what in ((120, "no object"), ((255, 0, 0), "an object that fills the picture")):
         path.write_bytes(encode_png(np.full((32, 32, 3), colour, np.uint8)))
         text = refused(path, None, tmp_path / "out", model=str(model_folder), matte_model=network)
-        assert text == f"{path}: the matting network finds {what}; mark the object with --mask"
+        assert text == f"{path}: the matting network finds {what}; mark the object with a mask"
 
 
 @pytest.mark.parametrize("marks", [0, 255])
