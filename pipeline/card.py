@@ -63,6 +63,7 @@ def write_card(out: Path, facts: Facts | None = None) -> Path:
     Raises:
         ShardError: no build, or not a finished one.
     """
+    require_finished(out)
     write_atomic(out / "README.md", card(out, facts or read_facts(out)).encode())
     return out / "README.md"
 

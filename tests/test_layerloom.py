@@ -18,6 +18,7 @@ from pipeline import __main__ as pipeline
 from pipeline.run import ClusterError
 from pipeline.shards import ShardError
 from pipeline.sources import AssetError
+from publish import __main__ as publish
 from stages.settings import ManifestError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,13 +70,13 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 
 def test_all_parts_are_there_and_hide_nothing_of_each_other() -> None:
-    parts = [names(part.app) for part in (pipeline, model, evaluation)]
-    assert {"build", "validate", "assets", "export", "explore", "train", "evaluate"} <= names(layerloom.app)
+    parts = [names(part.app) for part in (pipeline, model, evaluation, publish)]
+    assert {"build", "validate", "assets", "export", "explore", "train", "evaluate", "publish"} <= names(layerloom.app)
     assert names(layerloom.app) == set().union(*parts)
     assert len(names(layerloom.app)) == sum(len(part) for part in parts)
 
 
-@pytest.mark.parametrize("args", [(), ("build",), ("assets", "report"), ("train",), ("evaluate",)])
+@pytest.mark.parametrize("args", [(), ("build",), ("assets", "report"), ("train",), ("evaluate",), ("publish",)])
 def test_every_level_has_help(args: tuple[str, ...]) -> None:
     result = CliRunner().invoke(layerloom.app, [*args, "--help"])
     assert result.exit_code == 0
