@@ -14,7 +14,7 @@ from evaluation.protocol import Protocol
 from evaluation.results import ItemResult, Left, MethodResult, MetricInfo, ProtocolResult, Score
 
 _SEED = 0  # of the bootstrap
-_LIBRARIES = ("numpy", "opencv-python-headless", "scikit-image", "torch", "stlpips-pytorch")
+_LIBRARIES = ("numpy", "opencv-python-headless", "scikit-image", "torch", "diffusers", "stlpips-pytorch")
 
 Scores = dict[str, float | None]
 

@@ -1,6 +1,5 @@
 """The model's commands: train, precompute, decompose, edit, serve. They are part of the `layerloom` command."""
 
-import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from stages.lazy import quiet
+from stages.lazy import silent
 from stages.settings import ManifestError, parse
 
 if TYPE_CHECKING:
@@ -114,18 +113,14 @@ def _trainer() -> "Callable[[TrainConfig, Path, str, bool], Path]":
 @contextmanager
 def _libraries() -> Iterator[None]:
     """Inside, a library that only the model needs is imported in silence, or told to be missing."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # transformers tells of what it lacks for pictures, which we do not use
     try:
-        with quiet():
+        with silent():
             yield
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("model", "stages"):
             raise
         extra = "serve" if (error.name or "").split(".")[0] == "gradio" else "train"
         raise MissingError(f"{error.name} is not installed; pip install 'layerloom[{extra}]'") from error
-    finally:
-        logging.disable(before)
 
 
 @app.command("decompose")
@@ -135,7 +130,7 @@ def decompose_command(
     mask: Annotated[
         Path | None, typer.Option(help="Picture of the same size, white on the object; else IS-Net finds the object.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Folder of a model; else weights/nano-adapt.")] = None,
+    model: Annotated[str | None, typer.Option(help="Folder or Hub name of a model; else weights/nano-adapt.")] = None,
     matte_model: Annotated[Path | None, typer.Option(help="ONNX matting network to find the object with.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of the sampler; else 1 for pixels, 28 for FLUX.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
@@ -178,7 +173,7 @@ def edit_command(
 
 @app.command("serve")
 def serve_command(
-    model: Annotated[str | None, typer.Option(help="Folder of a model; else weights/nano-adapt.")] = None,
+    model: Annotated[str | None, typer.Option(help="Folder or Hub name of a model; else weights/nano-adapt.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen at; else this machine alone.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 7860,
     matte_model: Annotated[Path | None, typer.Option(help="ONNX matting network for pictures without a mask.")] = None,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from model.hub import locate
 from model.transformer import ModelError
 from model.unet import STRIDE, UNet
 from model.weights import read_weights, write_weights
@@ -42,8 +43,8 @@ def save_amodal(folder: Path, net: AmodalNet, dtype: torch.dtype = torch.bfloat1
 
 
 def load_amodal(folder: str) -> AmodalNet:
-    """What `save_amodal` wrote, in float32. Raises ModelError naming the file."""
-    path = Path(folder) / _ABOUT
+    """What `save_amodal` wrote, in float32, of a folder or a Hub id. Raises ModelError naming the file."""
+    path = Path(locate(folder).folder) / _ABOUT
     try:
         about = orjson.loads(path.read_bytes())
         if about["format"] != FORMAT:

@@ -79,7 +79,8 @@ class LayerDecompositionPipeline(DiffusionPipeline):  # type: ignore[misc]
     ) -> Self:
         """Read a folder that `save_pretrained`, or a training run, wrote (`model.folder`).
 
-        `revision` and `torch_dtype` are those of a base that lies elsewhere. Raises ModelError, see `load_model`.
+        The name may be a Hub id, `org/name`, at `revision`; for a folder, `revision` is that of a base that lies
+        elsewhere, whose type is `torch_dtype`. Raises ModelError, see `load_model`.
         """
         model, codec = load_model(os.fspath(pretrained_model_name_or_path), revision, torch_dtype)
         parts = (codec.vae, codec.rgba_vae) if isinstance(codec, VaeCodec) else (None, None)

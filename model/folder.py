@@ -1,6 +1,7 @@
 """One folder that holds a whole layer model, written and read back.
 
     layers.json                          spec, sizes, format version
+    training.json                        the run that made it (`model.record`), where one did
     layers.safetensors                   fusion, widened embedder, text, and what trained of a base that lies elsewhere
     pytorch_lora_weights.safetensors     LoRA, as diffusers' `load_lora_weights` reads it
     transformer/                         the base as `FluxTransformer2DModel.from_pretrained` reads it, unless it
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from model.codec import Codec, PixelCodec
 from model.config import resolve
+from model.hub import locate
 from model.layers import LayerModel
 from model.spec import Spec
 from model.transformer import ModelError, explain, load_transformer
@@ -61,11 +63,12 @@ def save_model(folder: Path, model: LayerModel, codec: Codec, dtype: torch.dtype
 
 
 def load_model(folder: str, revision: str | None = None, dtype: torch.dtype = torch.float32) -> Loaded:
-    """Read what `save_model` wrote.
+    """Read what `save_model` wrote, into a folder or a repository of the Hub (`model.hub.locate`).
 
     Raises:
-        ModelError: no such folder, another format, a base that cannot be loaded, weights of another shape.
+        ModelError: no such folder or Hub id, another format, a base that cannot be loaded, weights of another shape.
     """
+    folder, revision = locate(folder, revision)
     about = read_about(Path(folder))
     spec = parse(Spec, about["spec"], f"{folder}/layers.json")
     transformer = load_transformer(base_of(spec, folder), revision, dtype)

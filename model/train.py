@@ -36,6 +36,7 @@ from model.parallel import (
     whole,
     wrap,
 )
+from model.record import DataRecord, describe_run, read_data, write_record
 from model.report import Reporter, Step
 from model.task import LayerTask, Task, make_layer_task
 
@@ -72,13 +73,14 @@ def train(config: TrainConfig, out: Path, device: str = "cpu", resume: bool = Tr
     try:
         run = prepare(config, out, world)
         start = progress = _resume(run) if resume else progress
+        data = read_data(config) if world.first else ()
         with Reporter(out, world, config) as reporter:
             for step, progress in _steps(run, start, reporter):
                 if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
                     _checkpoint(run, progress)
                 if config.validate_every and (step + 1) % config.validate_every == 0 and step + 1 < config.steps:
                     reporter.validate(run, step + 1)
-            made = _finish(run, reporter)
+            made = _finish(run, reporter, progress.step, data)
     except (RuntimeError, MemoryError) as error:
         if not ran_out(error):
             raise
@@ -182,12 +184,13 @@ def _resume(run: Run) -> Progress:
     return progress
 
 
-def _finish(run: Run, reporter: Reporter) -> Path:
-    """Validate and save the averaged weights."""
+def _finish(run: Run, reporter: Reporter, steps: int, data: tuple[DataRecord, ...]) -> Path:
+    """Validate and save the averaged weights, and what the run was."""
     reporter.validate(run, run.config.steps)
     if run.ema:
         run.ema.swap(inner(run.task).named_parameters())
     collect(inner(run.task), run.world)
     if run.world.first:
         task_of(run).save(run.out / "model")
+        write_record(run.out / "model", describe_run(run.config, steps, run.world.size, data))
     return run.out / "model"

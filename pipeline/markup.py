@@ -9,7 +9,7 @@ from typing import Any
 
 
 def yaml(value: Any, indent: int = 0) -> str:
-    """Dicts, lists, strings, whole numbers and booleans as YAML lines. No dict or list is empty."""
+    """Dicts, lists, strings, finite numbers and booleans as YAML lines. No dict or list is empty."""
     pad = "  " * indent
     if isinstance(value, Mapping):
         return "".join(f"{pad}{key}:{_yaml_under(item, indent)}" for key, item in value.items())
@@ -25,7 +25,10 @@ def _yaml_under(item: Any, indent: int) -> str:
 
 def scalar(value: Any) -> str:
     """A string, number or boolean, written as both YAML and TOML read it."""
-    return "".join(c if c.isprintable() else _escape(c) for c in json.dumps(value, ensure_ascii=False))
+    text = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float) and "." not in text:
+        text = text.replace("e", ".0e")  # YAML 1.1 takes 1e-05 for a string
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
 def _escape(c: str) -> str:

@@ -21,10 +21,11 @@ def plan_lines(items: Sequence[Item], target: Target, notes: Sequence[str]) -> I
     groups = defaultdict(list)
     for item in items:
         groups[f"{item.path.rsplit('/', 1)[0]}/" if "/" in item.path else item.path].append(item.num_bytes)
+    wide = max(map(len, groups))
     for name, sizes in groups.items():
-        yield f"  {name:<20} {len(sizes):>6} {'file ' if len(sizes) == 1 else 'files'} {size(sum(sizes)):>12}"
+        yield f"  {name:<{wide}} {len(sizes):>6} {'file ' if len(sizes) == 1 else 'files'} {size(sum(sizes)):>12}"
     total = sum(item.num_bytes for item in items)
-    yield f"  {'all':<20} {len(items):>6} files {size(total):>12} ({total:,} bytes)"
+    yield f"  {'all':<{wide}} {len(items):>6} files {size(total):>12} ({total:,} bytes)"
     yield f"pull request: {target.title}"
     yield f"then: verify it, {f'merge it, tag it {target.tag}' if target.merge else 'leave it open'}"
     yield from notes

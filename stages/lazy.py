@@ -1,6 +1,7 @@
 """Libraries that only some builds need: imported where they are used, with one clear message where they are missing."""
 
 import importlib
+import logging
 import sys
 import warnings
 from collections.abc import Iterator
@@ -43,6 +44,19 @@ def own_kernels() -> Iterator[None]:
         yield
     finally:
         settings.CACHE_DIR = ours
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """`quiet`, and nothing below an error is logged: transformers tells of what it lacks for pictures, which is not
+    used."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with quiet():
+            yield
+    finally:
+        logging.disable(before)
 
 
 @contextmanager

@@ -2,9 +2,7 @@
 
 import hashlib
 import importlib
-import logging
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
@@ -13,7 +11,7 @@ import orjson
 
 from evaluation.errors import EvalError
 from evaluation.layers import Method
-from stages.lazy import one_line, quiet
+from stages.lazy import one_line, silent
 from stages.settings import ManifestError, did_you_mean, parse
 from stages.types import Frozen
 
@@ -56,13 +54,18 @@ def checked(kind: str, options: type[Options], make: Callable[[Options], Made]) 
 
 
 def key_of(kind: str, options: Frozen, libraries: Iterable[ModuleType], weights: str = "") -> str:
+    """`key_from` with the versions of the modules `libraries`."""
+    return key_from(kind, options, {module.__name__: module.__version__ for module in libraries}, weights)
+
+
+def key_from(kind: str, options: Frozen, versions: Mapping[str, str], weights: str = "") -> str:
     """`kind` and 16 hexadecimal digits of SHA-256 over it, options (but `path`), weights, versions of libraries."""
     about = {
         "kind": kind,
         "revision": REVISION,
         "options": options.model_dump(exclude={"path"}),
         "weights": weights,
-        "libraries": {module.__name__: module.__version__ for module in libraries},
+        "libraries": dict(versions),
     }
     return f"{kind}-{hashlib.sha256(orjson.dumps(about, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]}"
 
@@ -97,15 +100,3 @@ def needed(kind: str, module: str, extra: str) -> Any:
     except ImportError as error:
         advice = f"pip install 'layerloom[{extra}]'"
         raise EvalError(f"method '{kind}': {module} cannot be imported ({one_line(error)}); {advice}") from error
-
-
-@contextmanager
-def silent() -> Iterator[None]:
-    """Inside, nothing below an error is logged: transformers tells of what it lacks for pictures, which is not used."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with quiet():
-            yield
-    finally:
-        logging.disable(before)

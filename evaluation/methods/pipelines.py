@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from evaluation.errors import EvalError
-from evaluation.methods.made import silent, weights_hash
-from stages.lazy import one_line
+from evaluation.methods.made import weights_hash
+from stages.lazy import one_line, silent
 from stages.settings import did_you_mean
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")

@@ -17,6 +17,12 @@ from evaluation.report.marks import (
 )
 from evaluation.results import MethodResult, MetricInfo, ProtocolResult, Report, Score
 
+LEGEND = (
+    "Scores are means over pictures with their 95 % interval: `mean [low, high]`. ↑: higher is better, ↓: lower "
+    "is better. **Bold**: the best mean of a column among the methods scored on the most pictures; where a mean "
+    "is over fewer, `n` says how many. † better, ‡ worse than the reference: the 95 % interval of the paired "
+    "difference excludes 0."
+)
 _SIGNS = {BETTER: " †", OPEN: "", -BETTER: " ‡"}
 _MOST_IDS = 10
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~#&$]|(?<![^\W_])_|_(?![^\W_])")
@@ -41,25 +47,23 @@ def _opening(report: Report) -> str:
     example = f", as in {escape(citation(report.protocols[0]))}" if report.protocols else ""
     return (
         f"# Evaluation\n\nMade {escape(report.created)}. Cite every number with the name and revision of its "
-        f"protocol{example}.\n\n"
-        "Scores are means over pictures with their 95 % interval: `mean [low, high]`. ↑: higher is better, ↓: lower "
-        "is better. **Bold**: the best mean of a column among the methods scored on the most pictures; where a mean "
-        "is over fewer, `n` says how many. † better, ‡ worse than the reference: the 95 % interval of the paired "
-        "difference excludes 0."
+        f"protocol{example}.\n\n{LEGEND}"
     )
 
 
 def _protocol(protocol: ProtocolResult) -> str:
-    parts = [f"## {escape(citation(protocol))}", _line(protocol), _facts(protocol), _scores(protocol)]
-    parts += [_differences(protocol), _left(protocol), _definitions(protocol)]
+    parts = [f"## {escape(citation(protocol))}", task_line(protocol), settings_list(protocol), score_table(protocol)]
+    parts += [_differences(protocol), _left(protocol), definitions(protocol)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _line(protocol: ProtocolResult) -> str:
+def task_line(protocol: ProtocolResult) -> str:
+    """What is asked of methods."""
     return f"Task {escape(protocol.task)}: {escape(protocol.description)}"
 
 
-def _facts(protocol: ProtocolResult) -> str:
+def settings_list(protocol: ProtocolResult) -> str:
+    """Data, settings, how many pictures were scored, and the key of each method."""
     unread = {left.id for left in protocol.left if not left.method}
     pictures = f"{len(protocol.items)} scored, {len(unread)} of the data left out"
     facts = {"data": protocol.data, **protocol.settings, "pictures": pictures, "reference": protocol.reference}
@@ -68,7 +72,8 @@ def _facts(protocol: ProtocolResult) -> str:
     return "\n".join([*lines, *keys])
 
 
-def _scores(protocol: ProtocolResult) -> str:
+def score_table(protocol: ProtocolResult) -> str:
+    """A row of means with their intervals for each method; see `markdown`."""
     winners = {metric.name: best(protocol, metric) for metric in protocol.metrics}
     timed = any(m.seconds is not None for m in protocol.methods)
     head = [citation(protocol), *map(_column, protocol.metrics), "pictures", *(["s per picture"] if timed else [])]
@@ -136,7 +141,8 @@ def _few(ids: Sequence[str]) -> list[str]:
     return [*ids[:_MOST_IDS], f"and {more} more"] if more > 0 else list(ids)
 
 
-def _definitions(protocol: ProtocolResult) -> str:
+def definitions(protocol: ProtocolResult) -> str:
+    """What each metric measures, and which way is better."""
     lines = [f"- **{escape(m.name)}**: {escape(m.title)}{_unit(m)}. {escape(m.definition)}" for m in protocol.metrics]
     return "\n".join([f"Metrics of {escape(citation(protocol))}:\n", *lines])
 

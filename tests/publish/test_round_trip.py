@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.index import read_index, read_rows
 from pipeline.preview import read_sample
+from tests.publish.conftest import ROOT
 
 REPO = "org/tiny"
 
@@ -148,3 +149,30 @@ def test_published_again_nothing_is_sent(published, tiny_build):
     done = published.layerloom("publish", tiny_build, REPO)
     assert "holds all of it already" in done.stdout
     assert hub.repos[f"datasets/{REPO}"].refs == before
+
+
+MODEL = """
+import hashlib, sys
+import numpy as np
+from model.decompose import LayerDecompositionPipeline
+rng = np.random.default_rng(0)
+picture = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+mask = np.zeros((48, 64), np.bool_)
+mask[10:30, 20:50] = True
+made = LayerDecompositionPipeline.from_pretrained(sys.argv[1])(picture, mask)
+print(hashlib.sha256(made.foreground.tobytes() + made.background.tobytes()).hexdigest())
+"""
+
+
+def test_a_published_model_answers_as_the_local_one(client):
+    folder = ROOT / "weights" / "nano-adapt"
+    planned = client.layerloom("publish-model", folder, "org/nano", "--dry-run")
+    assert "model org/nano" in planned.stdout
+    assert client.hub.seen == []
+    done = client.layerloom("publish-model", folder, "org/nano")
+    assert done.returncode == 0, done.stderr
+    files = client.hub.files("models/org/nano")
+    assert {"README.md", "layers.json", "layers.safetensors", "pytorch_lora_weights.safetensors"} <= set(files)
+    assert [t.split("-")[0] for t in client.hub.repos["models/org/nano"].tags] == ["weights"]
+    assert client.python(MODEL, "org/nano") == client.python(MODEL, folder)
+    assert "holds all of it already" in client.layerloom("publish-model", folder, "org/nano").stdout
