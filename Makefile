@@ -11,6 +11,7 @@ RUN ?= out/$(basename $(notdir $(TRAIN)))
 DEVICE ?= cpu
 
 EVAL ?= out/eval
+REPO ?=
 SETS ?= $(wildcard build/eval-data ../shared/eval-data)
 
 .DEFAULT_GOAL := help
@@ -54,8 +55,9 @@ train: $(VENV)/.train ## Adapt the shipped base to layers on OUT (TRAIN=, RUN=),
 eval: $(VENV)/.eval ## Score the offline methods and the shipped model on all test sets at hand; reports in EVAL
 	$(BIN)/layerloom evaluate --out $(EVAL) $(foreach folder,$(SETS) $(dir $(OUT)),--data $(folder))
 
-publish: ## (comes with the issue "Publishing and seeing")
-	@echo 'publish: not built yet; it comes with the issue "Publishing and seeing: Hub data sets, model cards"' >&2; exit 1
+publish: $(VENV)/.publish ## Publish OUT as the data set REPO=organisation/name of the Hugging Face Hub
+	@test -n "$(REPO)" || { echo 'publish: say where to, REPO=organisation/name' >&2; exit 1; }
+	$(BIN)/layerloom publish $(OUT) $(REPO)
 
 clean: ## Remove .venv and caches (not OUT, not downloaded assets)
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache *.egg-info
@@ -75,6 +77,10 @@ $(VENV)/.train: pyproject.toml $(VENV)/.data
 
 $(VENV)/.eval: pyproject.toml $(VENV)/.data
 	$(BIN)/pip install --quiet --editable '.[eval]'
+	@touch $@
+
+$(VENV)/.publish: pyproject.toml $(VENV)/.data
+	$(BIN)/pip install --quiet --editable '.[publish]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.data

@@ -15,12 +15,11 @@ from pipeline.attribution import write_attribution
 from pipeline.citation import BIBTEX
 from pipeline.facts import Facts, Plan, read_facts, require_finished
 from pipeline.index import read_index
-from pipeline.licenses import bracketed, parts
 from pipeline.manifest import Manifest
 from pipeline.markup import markdown, toml, yaml
 from pipeline.plots import write_plots
 from pipeline.preview import write_preview
-from pipeline.report import rows
+from pipeline.report import holding, rows
 from pipeline.schema import LayerMeta, SampleMeta
 from pipeline.shards import MEMBERS
 
@@ -176,10 +175,8 @@ def _counts(facts: Facts, shards: list[dict[str, Any]]) -> Iterator[tuple[str, .
 
 def _licenses(facts: Facts) -> Iterator[tuple[str, ...]]:
     used = Counter(a.license for a in facts.assets if facts.uses[a.id])
-    samples = {expression: parts(expression) for expression in facts.licenses}
     for name, count in sorted(used.items()):
-        own = parts(bracketed(name))
-        yield name, str(count), str(sum(facts.licenses[e] for e, whole in samples.items() if own <= whole))
+        yield name, str(count), str(holding(facts, name))
 
 
 def _sources(facts: Facts) -> Iterator[tuple[str, ...]]:

@@ -36,11 +36,6 @@ def together(expressions: Iterable[str]) -> str:
     return " AND ".join(sorted({bracketed(e) for e in expressions}))
 
 
-def parts(expression: str) -> frozenset[str]:
-    """What `together` joined, as texts. A part with an AND of its own is cut at it, the same in all expressions."""
-    return frozenset(expression.split(" AND "))
-
-
 def _meets(node: Any, permitted: set[Any]) -> bool:
     if node in permitted:
         return True

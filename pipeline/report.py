@@ -106,7 +106,7 @@ def _assets(facts: Facts) -> Iterator[Row]:
         often = f"most often in {max(used)} scenes, median {np.median(used):g}" if used else "never"
         yield Row(f"{kind}s used", f"{len(ids)} at hand", f"{len(used)}, {often}")
     names = sorted({a.license for a in facts.assets if facts.uses[a.id]})
-    counts = ", ".join(f"{_holding(facts, name)} {name}" for name in names)
+    counts = ", ".join(f"{holding(facts, name)} {name}" for name in names)
     yield Row("samples that hold a licence", "", counts)
 
 
@@ -125,7 +125,8 @@ def pools(facts: Facts) -> dict[str, list[str]]:
     return kinds
 
 
-def _holding(facts: Facts, name: str) -> int:
+def holding(facts: Facts, name: str) -> int:
+    """How many samples, twins too, hold an asset under the licence `name`."""
     parts = set(bracketed(name).split(" AND "))
     return sum(n for text, n in facts.licenses.items() if parts <= set(text.split(" AND ")))
 
