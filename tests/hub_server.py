@@ -70,10 +70,12 @@ class Fault:
 
 
 class Hub:
-    """The server. `faults` may be appended to, `seen` lists "METHOD path" of all requests, `stored` counts bytes."""
+    """The server. `faults` may be appended to, `seen` lists "METHOD path" of all requests, `stored` counts bytes,
+    `ranges` lists the parts of files that were asked for."""
 
     def __init__(self, folder):
         self.folder, self.repos, self.faults, self.seen = Path(folder), {}, [], []
+        self.ranges = []
         self.stored, self.tokens_seen_by_storage, self.stalled = 0, [], threading.Event()
         self.lock = threading.RLock()
         handler = type("Handler", (Handler,), {"hub": self})
@@ -505,5 +507,6 @@ def ranged(self, data, headers):
     asked = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
     if not asked:
         return data, 200, headers
+    self.hub.ranges.append((int(asked[1]), asked[2]))
     first, last = int(asked[1]), min(int(asked[2] or len(data)), len(data) - 1)
     return data[first : last + 1], 206, headers | {"Content-Range": f"bytes {first}-{last}/{len(data)}"}

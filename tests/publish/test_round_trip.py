@@ -176,3 +176,23 @@ def test_a_published_model_answers_as_the_local_one(client):
     assert [t.split("-")[0] for t in client.hub.repos["models/org/nano"].tags] == ["weights"]
     assert client.python(MODEL, "org/nano") == client.python(MODEL, folder)
     assert "holds all of it already" in client.layerloom("publish-model", folder, "org/nano").stdout
+
+
+OFFSET = """
+import io, json, sys, tarfile
+from huggingface_hub import HfFileSystem
+path, offset, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with HfFileSystem().open(path, "rb", block_size=4096) as file:
+    file.seek(offset)
+    data = file.read(size)
+print(tarfile.TarInfo.frombuf(data[:512], "utf-8", "strict").name)
+"""
+
+
+def test_one_sample_is_read_by_its_offset(published, tiny_build):
+    row = read_rows(tiny_build).to_pylist()[3]
+    published.hub.seen.clear()
+    path = f"datasets/{REPO}/data/{row['shard']}"
+    assert published.python(OFFSET, path, row["offset"], 2048).strip() == f"{row['key']}.composite.png"
+    assert row["offset"] > 4096
+    assert published.hub.ranges[-1][0] >= row["offset"] - 4096  # no byte before it was asked for
