@@ -7,7 +7,7 @@ import fnmatch
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
@@ -21,6 +21,7 @@ from publish.errors import PublishError
 T = TypeVar("T")
 
 _ATTEMPTS = 6
+_AT_ONCE = 5  # files that are stored side by side
 _WAIT = 1.0  # seconds before the second attempt; doubled for each after it
 _TRANSPORT = {"httpx", "httpx2", "httpcore", "requests", "urllib3"}
 _HELP = "; log in with `hf auth login`, or set HF_TOKEN, with a token that may write there"
@@ -103,14 +104,32 @@ class Remote:
 
         return self._do(find)
 
-    def send(self, revision: str, wanted: Callable[[], tuple[list[Item], list[str]]], message: str) -> None:
-        """One commit: add and delete what `wanted` says is left to do, asked anew at each attempt."""
+    def send(
+        self,
+        revision: str,
+        items: Sequence[Item],
+        gone: Sequence[str],
+        message: str,
+        stored: Callable[[Sequence[Item]], object] = lambda items: None,
+    ) -> None:
+        """One commit: add `items` and delete the paths `gone`, as far as a look at the revision says it is left to do.
+
+        `stored` is told of items whose contents have arrived, before they are committed; at each attempt anew.
+        """
         t = self.target
 
         def step() -> None:
-            items, stale = wanted()
-            operations: list[CommitOperationAdd | CommitOperationDelete] = [_addition(item) for item in items]
-            operations += [CommitOperationDelete(path) for path in stale]
+            tree = self.tree(revision)
+            left = missing(items, tree)
+            additions = [_addition(item) for item in left]
+            for k in range(0, len(left), _AT_ONCE):
+                some = slice(k, k + _AT_ONCE)
+                self._api.preupload_lfs_files(
+                    t.repo, additions[some], repo_type=t.kind, revision=revision, free_memory=False
+                )
+                stored(left[some])
+            operations: list[CommitOperationAdd | CommitOperationDelete] = [*additions]
+            operations += [CommitOperationDelete(path) for path in gone if path in tree]
             if operations:
                 self._api.create_commit(t.repo, operations, commit_message=message, repo_type=t.kind, revision=revision)
 
@@ -155,8 +174,6 @@ class Remote:
             try:
                 return step()
             except _FAULTS as error:
-                if isinstance(error, PublishError):
-                    raise
                 if attempt + 1 == _ATTEMPTS or not passing(error):
                     raise PublishError(f"{self.target.repo}: {plain(error)}") from None
             self._sleep(_WAIT * 2**attempt)

@@ -99,12 +99,18 @@ def _fill(remote: Remote, revision: str, items: Sequence[Item], listener: Listen
     if listener:
         listener.stage("upload", len(items))
         listener.advance(len(items) - len(todo), Counter())
+    told: set[str] = set()
+
+    def stored(group: Sequence[Item]) -> None:
+        fresh = {item.path for item in group} - told
+        told.update(fresh)
+        if listener:
+            listener.advance(len(fresh), Counter())
+
     for number, group in enumerate(_groups(todo), 1):
         message = f"Add {len(group)} files ({number}): {group[0].path} to {group[-1].path}"
-        remote.send(revision, lambda group=group: (missing(group, remote.tree(revision)), []), message)  # type: ignore[misc]
-        if listener:
-            listener.advance(len(group), Counter())
-    remote.send(revision, lambda: ([], stale(items, remote.tree(revision), remote.target)), "Remove what is replaced")
+        remote.send(revision, group, (), message, stored)
+    remote.send(revision, (), stale(items, remote.tree(revision), remote.target), "Remove what is replaced")
     return todo
 
 
