@@ -1,17 +1,42 @@
-// Histograms as drawings in the page: what is chosen before all samples.
+// Histograms whose bars are switches: each bar shows all samples, and before them those that the other filters leave.
 
-const BINS = 20;
-const CHARTS = [
-  { column: "visible", title: "visible fraction", most: 1 },
-  { column: "area", title: "area, share of the canvas", most: Math.max(0.05, Math.ceil(20 * columns.area.reduce((a, b) => Math.max(a, b), 0)) / 20) },
-  { column: "iou", title: "mask IoU", most: 1 },
-];
+/** Makes the histograms; `changed` is called when a bar is switched. */
+function makeHistograms(changed) {
+  byId("charts").replaceChildren(...CHARTS.map((chart) => {
+    const bar = () => make("button", { type: "button", className: "bin", tabIndex: -1 }, make("span", { className: "all" }), make("span", { className: "left" }));
+    chart.bars = chart.all.map(bar);
+    chart.bars[Math.max(chart.all.findIndex(Boolean), 0)].tabIndex = 0;
+    chart.box = make("div", { className: "bins", role: "toolbar" }, ...chart.bars);
+    chart.said = make("span");
+    const ticks = [0, 0.5, 1].map((t) => make("span", null, String(+(chart.most * t).toFixed(3))));
+    wireBars(chart, changed);
+    return make("figure", null, make("figcaption", null, make("b", null, chart.title), chart.said), chart.box, make("div", { className: "ticks", "aria-hidden": "true" }, ...ticks));
+  }));
+  byId("legend").textContent = `Wide: shares of all ${thousands(columns.key.length)} samples. Narrow: of those that the other filters leave.`;
+}
 
-/** How many of `samples` fall in each of `BINS` bins from 0 to `most`; the last bin holds `most` too. */
-function bins(values, samples, most) {
-  const counts = new Array(BINS).fill(0);
-  for (const i of samples) counts[Math.min(Math.floor((BINS * values[i]) / most), BINS - 1)]++;
-  return counts;
+function wireBars(chart, changed) {
+  const { box, bars } = chart;
+  const placeOf = (event) => bars.indexOf(event.target.closest(".bin"));
+  box.addEventListener("click", (event) => {
+    const k = placeOf(event);
+    if (k < 0) return;
+    if (!chart.chosen.delete(k)) chart.chosen.add(k);
+    changed();
+  });
+  box.addEventListener("keydown", (event) => {
+    const k = placeOf(event);
+    const to = { ArrowLeft: k - 1, ArrowRight: k + 1, Home: 0, End: BINS - 1 }[event.key];
+    if (to === undefined || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    bars[to]?.focus();
+  });
+  box.addEventListener("focusin", (event) => {
+    for (const bar of bars) bar.tabIndex = bar === event.target ? 0 : -1; // the Tab key comes back to this one
+  });
+  const read = (event) => { chart.said.textContent = bars[placeOf(event)]?.ariaLabel ?? chart.line; };
+  for (const near of ["pointerover", "focusin"]) box.addEventListener(near, read);
+  for (const away of ["pointerleave", "focusout"]) box.addEventListener(away, () => { chart.said.textContent = chart.line; });
 }
 
 function median(values) {
@@ -20,30 +45,31 @@ function median(values) {
   return (order[Math.ceil(middle) - 1] + order[Math.floor(middle)]) / 2;
 }
 
-/** Draws all histograms; `chosen` are numbers of samples. */
-function showHistograms(chosen) {
-  const every = columns.key.map((_, i) => i);
-  byId("histograms").querySelector(".charts").replaceChildren(...CHARTS.map((chart) => histogram(chart, every, chosen)));
-  const few = chosen.length < every.length;
-  byId("legend").textContent = few ? `Shares of the ${thousands(chosen.length)} samples chosen; outlined: of all ${thousands(every.length)}.` : "";
+/** Draws all histograms; `left` holds, for each, the numbers of the samples that all filters but its own bars leave. */
+function showHistograms(left) {
+  CHARTS.forEach((chart, k) => showHistogram(chart, left[k]));
+  const chosen = CHARTS.filter((chart) => chart.chosen.size);
+  byId("acting").textContent = chosen.map((chart) => `${chart.title} ${chosenText(chart)}`).join("; ") || "choose bars to filter";
 }
 
-function histogram({ column, title, most }, every, chosen) {
-  const values = columns[column];
-  const [all, own] = [bins(values, every, most), bins(values, chosen, most)];
-  const share = (counts, of) => counts.map((n) => n / Math.max(of.length, 1));
-  const [ghosts, shares] = [share(all, every), share(own, chosen)];
-  const top = Math.max(...ghosts, ...shares);
-  const height = (s) => (66 * s) / top;
-  const bars = shares.map((s, k) => {
-    const range = `${+((most * k) / BINS).toFixed(3)} to ${+((most * (k + 1)) / BINS).toFixed(3)}`;
-    const attributes = { class: "bar", x: 4 + 12 * k, y: 70 - height(s), width: 11, height: height(s), "data-count": own[k] };
-    return draw("rect", attributes, draw("title", {}, `${range}: ${own[k]} of ${chosen.length}`));
+function showHistogram(chart, left) {
+  const { all, bars, chosen } = chart;
+  const counts = countBins(chart.bin, left);
+  const shares = (of, total) => of.map((n) => n / Math.max(total, 1));
+  const [wide, narrow] = [shares(all, columns.key.length), shares(counts, left.length)];
+  const top = Math.max(...wide, ...narrow);
+  bars.forEach((bar, k) => {
+    bar.ariaPressed = String(chosen.has(k));
+    bar.ariaLabel = `${rangeText(chart, k, k + 1)}: ${thousands(counts[k])} of ${thousands(left.length)}, all: ${thousands(all[k])}`;
+    bar.dataset.count = counts[k];
+    [wide, narrow].forEach((share, part) => {
+      bar.children[part].hidden = share[k] === 0;
+      bar.children[part].style.height = `${(100 * share[k]) / top}%`;
+    });
   });
-  const outline = ghosts.map((s, k) => `${k ? "L" : "M"}${4 + 12 * k} ${70 - height(s)}h12`).join("");
-  const ticks = [0, 0.5, 1].map((t) => draw("text", { x: 4 + 240 * t, y: 84, "text-anchor": ["start", "middle", "end"][2 * t] }, String(+(most * t).toFixed(3))));
-  const said = chosen.length ? `median ${median(chosen.map((i) => values[i])).toFixed(2)}` : "none";
-  const box = { viewBox: "0 0 248 88", role: "img", "aria-label": `Histogram of ${title}: ${thousands(chosen.length)} samples, ${said}` };
-  const picture = draw("svg", box, ...bars, draw("path", { class: "all", d: outline }), draw("path", { class: "axis", d: "M4 70.5h240" }), ...ticks);
-  return make("figure", null, make("figcaption", null, make("b", null, title), ` ${said}`), picture);
+  const middle = left.length ? `median ${median(left.map((i) => columns[chart.name][i])).toFixed(2)}` : "none";
+  chart.line = `${thousands(left.length)} samples, ${middle}`;
+  chart.box.ariaLabel = `Histogram of ${chart.title}: ${chart.line}. Arrow keys move, Enter chooses`;
+  chart.box.classList.toggle("some", chosen.size > 0);
+  chart.said.textContent = chart.box.querySelector(":focus-visible")?.ariaLabel ?? chart.line;
 }

@@ -19,11 +19,15 @@ _SCRIPTS = (
     "dom.js",
     "files.js",
     "compose.js",
+    "bins.js",
     "histograms.js",
     "filters.js",
     "grid.js",
     "layers.js",
+    "drag.js",
     "scene.js",
+    "facts.js",
+    "address.js",
     "page.js",
 )
 

@@ -1,62 +1,55 @@
-// The page: what a scene was made from, the form, and the address.
+// The page: filters, grid, histograms and scene follow each other and the address.
 
-const form = byId("filters");
-
-/** Facts, assets and recipe of a scene. */
-function tellScene({ key, facts, placed, recipe }, i) {
-  const c = columns;
-  byId("caption").textContent = c.caption[i];
-  const met = c.occluded[i] ? `${percent(c.visible[i])}, ${percent(facts.asked_visible_fraction)} asked` : percent(c.visible[i]);
-  const pairs = [
-    ["split", c.split[i]], ["target", `${c.origin[i]}, ${c.target[i]}`], ["objects", facts.num_objects], ["visible", met],
-    ["area", `${percent(c.area[i])} of the canvas`], ["mask", `${c.mask[i]}, strength ${facts.mask_strength.toFixed(2)}, IoU ${c.iou[i].toFixed(2)}`],
-    ["licence of the whole", facts.license], ["seed", facts.seed], ["layouts drawn in vain", facts.attempt],
-  ];
-  if (facts.pair) pairs.push(["partner", make("a", { href: `#${facts.pair}` }, facts.pair)]);
-  byId("facts").replaceChildren(...pairs.map(([name, value]) => make("div", null, make("dt", null, name), make("dd", null, typeof value === "number" ? String(value) : value))));
-  const shown = placed.map((layer, k) => assetItem(layer, tables.assets[c.assets[i][k]]));
-  byId("assets").replaceChildren(...shown.reverse());
-  byId("again").textContent = `layerloom render OUT ${key}`;
-  byId("recipe").textContent = JSON.stringify(recipe, null, 2);
-}
-
-function assetItem({ role, shadow, affine }, asset) {
-  const outside = (href, text) => make("a", { href, rel: "noreferrer noopener", target: "_blank" }, text);
-  const license = /^[\w.+-]+$/.test(asset.license) ? outside(`https://spdx.org/licenses/${asset.license}.html`, asset.license) : asset.license;
-  const source = /^https?:\/\//.test(asset.uri) ? outside(asset.uri, asset.uri) : make("code", null, asset.uri);
-  const kind = [role, asset.origin, asset.whole ? "whole" : "cut by its photograph", ...(shadow ? ["casts a shadow"] : [])].join(", ");
-  return make("li", null,
-    make("b", null, asset.caption || asset.id), make("span", { className: "unit" }, kind),
-    make("span", null, license, ", ", asset.attribution),
-    make("span", { className: "unit", title: `affine ${affine.map((v) => +v.toFixed(4)).join(" ")}` }, `${asset.id}, from `, source));
-}
+let sifted = null; // the address of the filters that the page shows
 
 function refresh() {
-  const chosen = chosenBy(form);
-  showGrid(chosen);
-  showHistograms(chosen);
+  const { found, left } = sift();
+  const count = acting();
+  showGrid(found);
+  showHistograms(left);
+  byId("clear").textContent = count ? `Clear all (${count})` : "Clear all";
+  byId("clear").ariaDisabled = String(!count);
+  sifted = addressOf(null);
 }
 
-/** Opens the scene that the address names, or closes the one that is open. */
+/** Shows what the address says; where its filters are those that act, the grid stays as it is. */
 function follow() {
-  const i = columns.key.indexOf(decodeURIComponent(location.hash.slice(1)));
-  if (i >= 0) openScene(i);
-  else if (byId("scene").open && location.hash === "") byId("scene").close();
+  const scene = obey();
+  const others = addressOf(null) !== sifted;
+  if (others) refresh();
+  if (scene === null) byId("scene").close();
+  else if (others || view?.number !== scene) openScene(scene); // its neighbours may be others
 }
 
-fillFilters(form);
+function choose() {
+  refresh();
+  tell(true);
+}
+
+fillFilters();
+makeHistograms(choose);
 if (matchMedia("(max-width: 600px)").matches) byId("histograms").open = false; // the samples first
-form.addEventListener("input", refresh);
-form.addEventListener("reset", () => setTimeout(refresh));
+form.addEventListener("input", (event) => {
+  refresh();
+  tell(event.target.type !== "search"); // typing is no step of the history
+});
 form.addEventListener("submit", (event) => event.preventDefault());
+byId("clear").addEventListener("click", () => {
+  clearFilters();
+  choose();
+});
 grid.addEventListener("keydown", gridKey);
 grid.addEventListener("click", (event) => {
   const target = event.target.closest(".cell");
   if (!target) return;
   focusCell(target);
   openScene(Number(target.dataset.sample));
+  tell(true);
 });
-addEventListener("hashchange", follow);
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address keeps the filters
+  grid.focus();
+});
+for (const name of ["popstate", "hashchange"]) addEventListener(name, follow);
 wireScene();
-refresh();
 follow();

@@ -1,7 +1,6 @@
-// One scene: its layers together on a canvas, on which the object is moved, or apart; what it was made from.
+// One scene: its layers together on a canvas, or apart.
 
 const picture = byId("picture");
-const STEP = 10; // pixels with Shift
 let view = null; // of the open scene: number, layers, on, dx, dy, base, image, planes
 
 /** Opens sample number `i`, or says why it cannot be. */
@@ -10,7 +9,6 @@ async function openScene(i) {
   if (!dialog.open) dialog.showModal();
   view = { number: i };
   const mine = view;
-  history.replaceState(null, "", `#${columns.key[i]}`);
   byId("shown").textContent = columns.key[i];
   const place = order.indexOf(i);
   byId("previous").disabled = place <= 0;
@@ -73,43 +71,6 @@ function saidExact({ size, crc }, pixels) {
 
 const hex = (n) => n.toString(16).padStart(8, "0");
 
-/** Puts the object `dx`, `dy` pixels beside its place, some of it always on the canvas. */
-function moveTo(dx, dy) {
-  const { size, objectBox: [x, y, width, height] } = view.layers;
-  const held = (d, at, length) => Math.min(Math.max(Math.round(d), 1 - at - length), size - 1 - at);
-  [view.dx, view.dy] = [held(dx, x, width), held(dy, y, height)];
-  redraw();
-}
-
-function wireDrag() {
-  let grip = null;
-  let frame = 0;
-  picture.addEventListener("pointerdown", (event) => {
-    if (!view?.layers || event.button !== 0) return;
-    picture.setPointerCapture(event.pointerId);
-    grip = { x: event.clientX, y: event.clientY, dx: view.dx, dy: view.dy, scale: view.layers.size / picture.getBoundingClientRect().width };
-    picture.classList.add("held");
-  });
-  picture.addEventListener("pointermove", (event) => {
-    if (!grip || !picture.hasPointerCapture(event.pointerId)) return;
-    const [dx, dy] = [grip.dx + (event.clientX - grip.x) * grip.scale, grip.dy + (event.clientY - grip.y) * grip.scale];
-    cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(() => moveTo(dx, dy));
-  });
-  picture.addEventListener("lostpointercapture", () => {
-    grip = null;
-    picture.classList.remove("held");
-  });
-  picture.addEventListener("keydown", (event) => {
-    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (!view?.layers || event.ctrlKey || event.altKey || event.metaKey || !(way || event.key === "Home")) return;
-    event.preventDefault();
-    const step = event.shiftKey ? STEP : 1;
-    if (way) moveTo(view.dx + step * way[0], view.dy + step * way[1]);
-    else moveTo(0, 0);
-  });
-}
-
 function wireScene() {
   const dialog = byId("scene");
   wireDrag();
@@ -124,13 +85,17 @@ function wireScene() {
   byId("spread").addEventListener("input", spread);
   spread();
   for (const [id, step] of [["previous", -1], ["next", 1]]) {
-    byId(id).addEventListener("click", () => openScene(order[order.indexOf(view.number) + step]));
+    byId(id).addEventListener("click", () => {
+      openScene(order[order.indexOf(view.number) + step]);
+      tell(true);
+    });
   }
   dialog.addEventListener("close", () => {
-    history.replaceState(null, "", location.pathname + location.search);
+    if (dialog.open) return; // another scene was opened since
     const target = view && cellOf(view.number);
     view = null;
     delete dialog.dataset.shown;
+    tell(true);
     if (target) focusCell(target);
   });
 }

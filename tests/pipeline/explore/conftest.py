@@ -45,8 +45,11 @@ def visit(chromium: Any) -> Iterator[Callable[..., Any]]:
     """Opens a page; at the end nothing was asked of the network and no script failed."""
     contexts, asked, told = [], [], []
 
-    def visit(file: Path, hash: str = "", width: int = 1280, height: int = 900, scheme: str = "light") -> Any:
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    def visit(
+        file: Path, hash: str = "", width: int = 1280, height: int = 900, scheme: str = "light", **how: Any
+    ) -> Any:
+        viewport = {"width": width, "height": height}
+        context = chromium.new_context(viewport=viewport, color_scheme=scheme, **how)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15000)

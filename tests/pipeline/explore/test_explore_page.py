@@ -1,15 +1,14 @@
-"""The grid in headless Chromium: filters, order, histograms, keyboard. Skipped, with the reason, without a browser."""
+"""The grid in headless Chromium: filters, order, keyboard. Skipped, with the reason, without a browser."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from pipeline.explore.html import html
+from tests.pipeline.explore.pages import Rows, pick, shown
 
-Rows = list[dict[str, Any]]
 Visit = Callable[..., Any]
 
 
@@ -18,18 +17,8 @@ def page(visit: Visit, explored: Path) -> Any:
     return visit(explored / "explore.html")
 
 
-def shown(page: Any) -> list[str]:
-    """Keys of all samples in the grid."""
-    page.evaluate("reveal(order.length)")
-    return page.locator(".cell .line .unit:nth-of-type(1)").all_text_contents()
-
-
 def keys(rows: Rows, wanted: Callable[[dict[str, Any]], bool] = lambda row: True) -> list[str]:
     return [row["key"] for row in rows if wanted(row)]
-
-
-def pick(page: Any, name: str, value: str) -> None:
-    page.select_option(f"#filters [name={name}]", value=value)
 
 
 def offered(page: Any, name: str) -> list[str]:
@@ -49,22 +38,25 @@ def test_each_filter_against_the_index(page: Any, rows: Rows, name: str, field: 
     values = {row[field] for row in rows}
     assert len(values) > 1
     for value in values:
-        pick(page, name, str(value).lower())
+        pick(page, name, {True: "yes", False: "no"}.get(value, value))
         assert shown(page) == keys(rows, lambda row, v=value: row[field] == v)
     counts = sorted(int(text.split("(")[1][:-1]) for text in offered(page, name)[1:])
     assert counts == sorted(sum(row[field] == v for row in rows) for v in values)
 
 
-def test_filters_meet_and_reset(page: Any, rows: Rows, until: Callable) -> None:
+def test_filters_meet_and_are_cleared(page: Any, rows: Rows, until: Callable) -> None:
     pick(page, "split", "train")
     pick(page, "origin", "real")
-    pick(page, "occluded", "true")
+    pick(page, "occluded", "yes")
     wanted = keys(rows, lambda r: (r["split"], r["origin"], r["occluded"]) == ("train", "real", True))
     assert shown(page) == wanted
     assert page.inner_text("#count") == f"{len(wanted)} of 64 samples"
-    page.click("#filters [type=reset]")
+    assert page.inner_text("#clear") == "Clear all (3)"
+    page.click("#clear")
     until(page, "order.length === 64")
     assert shown(page) == keys(rows)
+    assert page.inner_text("#clear") == "Clear all"
+    assert page.get_attribute("#clear", "aria-disabled") == "true"
 
 
 def test_a_list_of_one_choice_is_left_out(page: Any) -> None:
@@ -74,18 +66,19 @@ def test_a_list_of_one_choice_is_left_out(page: Any) -> None:
 
 def test_search_meets_every_word_in_key_caption_and_assets(page: Any, rows: Rows) -> None:
     word = rows[0]["layers"][-1]["asset"].upper()
-    page.fill("[name=text]", word)
+    page.fill("[name=search]", word)
     assert shown(page) == keys(rows, lambda r: any(word.lower() in layer["asset"].lower() for layer in r["layers"]))
-    page.fill("[name=text]", f"{word} {rows[0]['key']}")
+    page.fill("[name=search]", f"{word} {rows[0]['key']}")
     assert shown(page) == [rows[0]["key"]]
-    page.fill("[name=text]", "nothing is called this")
+    page.fill("[name=search]", "nothing is called this")
     assert shown(page) == []
     assert page.locator("#none").is_visible()
-    assert page.locator("svg").first.get_attribute("aria-label") == "Histogram of visible fraction: 0 samples, none"
+    label = page.locator(".bins").first.get_attribute("aria-label")
+    assert label.startswith("Histogram of visible fraction: 0 samples, none.")
 
 
 def test_samples_with_whole_layers(page: Any, rows: Rows) -> None:
-    pick(page, "full", "true")
+    pick(page, "layers", "whole")
     assert shown(page) == [rows[k]["key"] for k in (6, 19, 32, 44, 57)]
     assert page.locator(".cell .whole").count() == 5
 
@@ -102,22 +95,6 @@ def test_samples_with_whole_layers(page: Any, rows: Rows) -> None:
 def test_orders(page: Any, rows: Rows, order: str, by: Callable[[dict[str, Any]], float]) -> None:
     pick(page, "order", order)
     assert shown(page) == keys(sorted(rows, key=lambda r: round(by(r), 6)))
-
-
-def test_histograms_count_what_is_chosen(page: Any, rows: Rows) -> None:
-    pick(page, "occluded", "true")
-    own = [row for row in rows if row["occluded"]]
-    assert page.locator("#histograms svg").count() == 3
-    top = np.ceil(20 * max(row["area_fraction"] for row in rows)) / 20
-    for k, (field, most) in enumerate((("visible_fraction", 1), ("area_fraction", top), ("mask_iou", 1))):
-        bars = page.locator("#histograms svg").nth(k).locator("rect.bar")
-        wanted, _ = np.histogram([row[field] for row in own], bins=20, range=(0, most))
-        assert [int(bar.get_attribute("data-count")) for bar in bars.all()] == wanted.tolist()
-        heights = np.array([float(bar.get_attribute("height")) for bar in bars.all()])
-        assert heights * wanted.sum() == pytest.approx(wanted * (heights.sum()))
-        median = np.median([row[field] for row in own])
-        assert f"{len(own)} samples, median {median:.2f}" in page.locator("svg").nth(k).get_attribute("aria-label")
-    assert page.inner_text("#legend") == f"Shares of the {len(own)} samples chosen; outlined: of all 64."
 
 
 def test_the_keyboard_moves_through_the_grid(page: Any, rows: Rows) -> None:

@@ -25,7 +25,7 @@ WHOLE = (6, 19, 32, 44, 57)  # the samples whose layers are stored whole
 @pytest.fixture
 def open_scene(visit: Visit, explored: Path, rows: Rows) -> Callable[..., Any]:
     def open_scene(k: int, **how: Any) -> Any:
-        page = visit(explored / "explore.html", f"#{rows[k]['key']}", **how)
+        page = visit(explored / "explore.html", f"#scene={rows[k]['key']}", **how)
         return ready(page, rows[k]["key"])
 
     return open_scene
@@ -243,12 +243,12 @@ def test_recipe_and_attribution_of_every_asset(open_scene: Callable, rows: Rows)
 
 def test_enter_opens_next_follows_escape_returns(visit: Visit, until: Callable, explored: Path, rows: Rows) -> None:
     page = visit(explored / "explore.html")
-    page.select_option("#filters [name=occluded]", value="true")
+    page.select_option("#filters [name=occluded]", value="yes")
     wanted = [row["key"] for row in rows if row["occluded"]]
     page.locator(".cell").nth(1).focus()
     page.keyboard.press("Enter")
     ready(page, wanted[1])
-    assert page.evaluate("location.hash") == f"#{wanted[1]}"
+    assert page.evaluate("location.hash") == f"#occluded=yes&scene={wanted[1]}"
     page.click("#next")
     ready(page, wanted[2])
     page.click("#previous")
@@ -258,7 +258,7 @@ def test_enter_opens_next_follows_escape_returns(visit: Visit, until: Callable, 
     page.keyboard.press("Escape")
     page.wait_for_selector("#scene", state="hidden")
     until(page, f"document.activeElement.querySelector('.unit')?.textContent === '{wanted[0]}'")
-    assert page.evaluate("location.hash") == ""
+    assert page.evaluate("location.hash") == "#occluded=yes"
 
 
 def test_a_missing_file_is_told_and_tried_again(visit: Visit, explored: Path, rows: Rows, tmp_path: Path) -> None:
@@ -303,24 +303,65 @@ def test_partners_lead_to_each_other(visit: Visit, paired_build: Path, copy_of: 
     assert page.inner_text("#shown") == row["pair"]
 
 
-def test_a_finger_drags_on_a_phone(chromium: Any, until: Callable, explored: Path, rows: Rows) -> None:
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    page = context.new_page()
-    page.goto((explored / "explore.html").as_uri() + f"#{rows[6]['key']}")
+@pytest.fixture
+def touched(visit: Visit, explored: Path, rows: Rows) -> tuple[Any, Callable[..., None], tuple[float, float]]:
+    """A scene on a phone, what touches it, and the middle of the canvas."""
+    page = visit(explored / "explore.html", f"#scene={rows[6]['key']}", 390, 844, has_touch=True, is_mobile=True)
     ready(page, rows[6]["key"])
-    assert page.evaluate("document.querySelector('#scene').scrollWidth") == 390
     box = page.locator("#picture").bounding_box()
-    session = context.new_cdp_session(page)
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    touch = lambda kind, *points: session.send(  # noqa: E731
-        "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": a, "y": b} for a, b in points]}
-    )
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        fingers = [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(points)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+    return page, touch, (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+def test_a_finger_drags_on_a_phone(touched: tuple, until: Callable, explored: Path, rows: Rows) -> None:
+    page, touch, (x, y) = touched
+    assert page.evaluate("document.querySelector('#scene').scrollWidth") == 390
+    scale = 128 / page.locator("#picture").bounding_box()["width"]
     touch("touchStart", (x, y))
     touch("touchMove", (x + 20, y + 20))
-    touch("touchMove", (x - 30, y + 30))
+    touch("touchMove", (x - 13 / scale, y + 22 / scale))
     until(page, "view.dx < 0 && view.dy > 0")
     touch("touchEnd")
     dx, dy = page.evaluate("[view.dx, view.dy]")
+    assert (dx, dy) == (-13, 22)
     assert np.array_equal(canvas(page)[..., :3], composed(members(explored, rows[6]), dx, dy))
     assert page.evaluate("document.querySelector('#scene').scrollTop") == 0
-    context.close()
+    touch("touchStart", (x, y))  # a second time, from there
+    touch("touchMove", (x + 3 / scale, y - 30 / scale))
+    until(page, "view.dx === -10 && view.dy === -8")
+    touch("touchCancel")
+    assert np.array_equal(canvas(page)[..., :3], composed(members(explored, rows[6]), -10, -8))
+
+
+def test_a_second_finger_moves_nothing(touched: tuple, until: Callable, explored: Path, rows: Rows) -> None:
+    page, touch, (x, y) = touched
+    scale = 128 / page.locator("#picture").bounding_box()["width"]
+    touch("touchStart", (x, y))
+    touch("touchMove", (x + 8 / scale, y))
+    touch("touchStart", (x + 8 / scale, y), (x - 60, y - 60))
+    touch("touchMove", (x + 8 / scale, y), (x - 90, y - 20))
+    touch("touchMove", (x + 9 / scale, y + 4 / scale), (x - 60, y + 80))
+    until(page, "view.dx === 9 && view.dy === 4")
+    touch("touchEnd")
+    assert page.evaluate("[view.dx, view.dy]") == [9, 4]
+    assert np.array_equal(canvas(page)[..., :3], composed(members(explored, rows[6]), 9, 4))
+
+
+def test_beside_the_canvas_a_finger_scrolls(touched: tuple, until: Callable) -> None:
+    page, touch, (x, _) = touched
+    held = (
+        "[...document.querySelectorAll('*')].filter((e) => getComputedStyle(e).touchAction !== 'auto').map((e) => e.id)"
+    )
+    assert page.evaluate(held) == ["picture"]
+    y = page.locator("#layers").bounding_box()["y"] + 100
+    touch("touchStart", (x, y))
+    for k in range(1, 9):
+        touch("touchMove", (x, y - 20 * k))
+    touch("touchEnd")
+    until(page, "document.querySelector('#scene').scrollTop > 50")
+    assert page.evaluate("[view.dx, view.dy]") == [0, 0]
