@@ -116,7 +116,7 @@ class LayerDecompositionPipeline(DiffusionPipeline):  # type: ignore[misc]
         detail: bool = True,
         paste_back: bool = False,
     ) -> LayersOutput:
-        """Take `image` apart. The same arguments give the same bytes on one machine.
+        """Take `image` apart. The same arguments and number of threads give the same bytes on one machine.
 
         Args:
             image: Pillow image, or uint8 (h, w, 3).

@@ -33,8 +33,6 @@ from stages.codec import decode_png, encode_png
 from tests.assets import cutout, photo
 from tests.tiny_networks import red_thing, save_red_finder
 
-torch.set_num_threads(1)  # as the server
-
 # Runs the command, and writes down every address that its process connects to or looks up.
 COMMAND = """
 import sys
@@ -53,6 +51,12 @@ class Server(NamedTuple):
     folder: Path  # where it may keep files
     asked: Path  # the addresses that it connected to
     log: Path  # what it said
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """As the server. Anew for each test: numba's kernels set OpenMP's number for the thread that calls them."""
+    torch.set_num_threads(1)
 
 
 def free_port() -> int:
@@ -238,7 +242,7 @@ def visit(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
     def visit(width: int = 1280) -> Any:
         contexts.append(chromium.new_context(viewport={"width": width, "height": 900}))
         page = contexts[-1].new_page()
-        page.set_default_timeout(15000)
+        page.set_default_timeout(60_000)
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: failed.append(str(error)))
         page.on("console", lambda message: failed.append(message.text) if message.type == "error" else None)
