@@ -63,12 +63,19 @@ def upload(items: Sequence[Item], target: Target, listener: Listener | None = No
     _verify(remote, f"refs/pr/{pull}", items, main)
     remote.offer(pull)
     if target.merge:
-        remote.merge(pull)
+        _merge(remote, pull, f"{url}/discussions/{pull}")
         _verify(remote, "main", items, main)
     commit = remote.head("main" if target.merge else f"refs/pr/{pull}")
     if target.merge and not tagged:
         remote.tag(commit)
     return Published(url, commit, target.tag, pull, target.merge, len(sent), sum(item.num_bytes for item in sent))
+
+
+def _merge(remote: Remote, pull: int, page: str) -> None:
+    try:
+        remote.merge(pull)
+    except PublishError as error:  # most often main was changed meanwhile, or the token may not write to it
+        raise PublishError(f"{error}; all files are there and right: merge {page}, or close it and run again") from None
 
 
 def _left(items: Sequence[Item], tree: Tree, target: Target) -> bool:

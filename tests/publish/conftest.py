@@ -37,16 +37,17 @@ class Client:
 
     def layerloom(self, *words, **more):
         """The finished command, with its output as text."""
-        return self._run(["-m", "layerloom", *map(str, words)], more)
+        return self.run(["-m", "layerloom", *map(str, words)], more)
 
     def python(self, code, *words, **more):
         """What a program prints."""
-        done = self._run(["-c", code, *map(str, words)], more)
+        done = self.run(["-c", code, *map(str, words)], more)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def _run(self, command, more):
-        env = self.environment(**more)
+    def run(self, command, more=None):
+        """Python with these arguments."""
+        env = self.environment(**(more or {}))
         return subprocess.run(
             [sys.executable, *command], cwd=self.folder, env=env, capture_output=True, text=True, timeout=300
         )

@@ -71,7 +71,7 @@ def test_killed_in_mid_upload_it_goes_on(client, small_build):
 REFUSED = [
     (Fault("POST", "/commit/", 403), "made to fail"),
     (Fault("POST", "/commit/", "corrupt"), "1 files are not as they should be, the first is preview.png"),
-    (Fault("POST", "/merge$", 409), "made to fail"),
+    (Fault("POST", "/merge$", 409), f"all files are there and right: merge http://127.0.0.1:PORT/{NAME}/discussions/1"),
     (Fault("POST", "/repos/create", 402), "made to fail"),
 ]
 
@@ -82,7 +82,7 @@ def test_what_is_refused_leaves_main_as_it_was_and_can_be_tried_again(client, sm
     failed = client.layerloom("publish", small_build, REPO)
     assert failed.returncode == 1
     assert failed.stderr.startswith(f"error: {REPO}")
-    assert text in failed.stderr
+    assert text.replace("PORT", client.hub.url.rsplit(":", 1)[1]) in failed.stderr
     assert len(failed.stderr.splitlines()) == 1
     if NAME in client.hub.repos:
         assert list(client.hub.files(NAME)) == [".gitattributes"]
@@ -168,6 +168,30 @@ def test_a_file_that_is_not_ours_in_the_pull_request_stops_it(client, small_buil
     failed = client.layerloom("publish", small_build, REPO)
     assert "refs/pr/1: 1 files are not as they should be, the first is evil.py" in failed.stderr
     assert list(client.hub.files(NAME)) == [".gitattributes"]
+
+
+def test_a_closed_pull_request_is_left_and_nothing_is_sent_twice(client, small_build):
+    client.hub.faults.append(Fault("POST", "/merge$", 409))
+    assert client.layerloom("publish", small_build, REPO).returncode == 1
+    client.hub.repos[NAME].pulls[0]["status"] = "closed"
+    before = client.hub.stored
+    assert client.layerloom("publish", small_build, REPO).returncode == 0
+    assert client.hub.stored == before
+    assert [p["status"] for p in client.hub.repos[NAME].pulls] == ["closed", "merged"]
+
+
+WITHOUT = """
+import sys
+sys.modules["mlcroissant"] = None
+from layerloom import main
+main()
+"""
+
+
+def test_a_missing_library_is_named_with_its_cure(client, small_build):
+    failed = client.run(["-c", WITHOUT, "publish", str(small_build), REPO, "--dry-run"])
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr == "error: mlcroissant is not installed; pip install 'layerloom[publish,eval]'\n"
 
 
 def test_dry_run_asks_nothing(client, small_build):
