@@ -132,7 +132,7 @@ def _needs(needed: Sequence[Needed]) -> Iterator[str]:
     shipped = sorted({f"`{other.name}`" for other in needed if not other.on_hub})
     fetched = sorted({_place(other.name) for other in needed if other.on_hub})
     if shipped:
-        yield f"It needs a clone of layerloom, in which {' and '.join(shipped)} lie; they are found from any folder."
+        yield f"It needs {' and '.join(shipped)} of a clone of layerloom, where it finds them from any folder."
     if fetched:
         yield f"It fetches {' and '.join(fetched)} from the Hub; what is gated there asks for its licence first."
 

@@ -277,7 +277,7 @@ def test_no_licence_at_all(made: Path, tmp_path: Path) -> None:
 
 def test_a_base_in_the_repository_needs_a_clone() -> None:
     use = section(card_of(ROOT / ADAPT), "Use")
-    assert "It needs a clone of layerloom, in which `weights/nano-amodal` and `weights/nano-fill` lie" in use
+    assert "It needs `weights/nano-amodal` and `weights/nano-fill` of a clone of layerloom" in use
     assert f"layerloom decompose photo.jpg --mask mask.png --model {REPO} -o layers" in use
 
 
