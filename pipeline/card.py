@@ -82,8 +82,10 @@ def front_matter(m: Manifest, facts: Facts, index: dict[str, Any]) -> dict[str, 
     """The card's metadata as a plain value."""
     splits = [_split(name, index["shards"]) for name in facts.samples]
     total = sum(s["num_bytes"] for s in splits)
+    license = hub_license({a.license for a in facts.assets if facts.uses[a.id]})
     return {
-        **hub_license({a.license for a in facts.assets if facts.uses[a.id]}),
+        **license,
+        **({"license_link": "ATTRIBUTION.md"} if license["license"] == "other" else {}),
         "pretty_name": m.name,
         "task_categories": ["image-segmentation", "image-to-image"],
         "size_categories": [_size(index["samples"])],

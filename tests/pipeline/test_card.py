@@ -11,8 +11,8 @@ import orjson
 import pytest
 import yaml
 
-from pipeline.card import describe, features, hub_license, write_card
-from pipeline.facts import read_plan
+from pipeline.card import describe, features, front_matter, hub_license, write_card
+from pipeline.facts import read_facts, read_plan
 from pipeline.index import read_index
 from pipeline.manifest import Manifest
 from pipeline.report import report
@@ -136,6 +136,16 @@ def test_licence_names() -> None:
         "license": "other",
         "license_name": "licenseref-scancode-flora-1.1",
     }
+
+
+def test_several_licences_lead_to_the_credits(described: Path) -> None:
+    facts = read_facts(described)
+    used = next(a.id for a in facts.assets if facts.uses[a.id])
+    assets = [a.model_copy(update={"license": "MIT"}) if a.id == used else a for a in facts.assets]
+    data = front_matter(read_plan(described).manifest, facts._replace(assets=assets), read_index(described))
+    assert (data["license"], data["license_name"]) == ("other", "per-asset")
+    assert (described / data["license_link"]).is_file()
+    assert "license_link" not in front(described)
 
 
 def test_unfinished_build_has_no_card(small_build: Path, copy_of: Callable[[Path], Path]) -> None:
