@@ -3,7 +3,9 @@
 import tempfile
 from pathlib import Path
 
+from pipeline.markup import toml
 from tests.hub_server import TOKEN, Fault
+from tests.model.runs import tiny_config, write_data
 from tests.publish.conftest import ROOT
 
 
@@ -67,3 +69,17 @@ def test_building_on_ray_writes_it_nowhere(client, tiny_base, tmp_path):
     assert int(count) > 5
     assert int(bad) == 0
     assert TOKEN not in said
+
+
+def test_a_run_and_its_published_model_hold_it_nowhere(client, tmp_path):
+    config = tiny_config(write_data(tmp_path / "scenes"))
+    (tmp_path / "tiny.toml").write_text(toml(config.model_dump(mode="json")))
+    done = client.layerloom("train", "tiny.toml", "--out", "run")
+    assert done.returncode == 0, done.stderr
+    sent = client.layerloom("publish-model", "run", "org/tiny", "--license", "mit")
+    assert sent.returncode == 0, sent.stderr
+    assert {"run/metrics.jsonl", "run/model/training.json"} <= {
+        p.relative_to(tmp_path).as_posix() for p in (tmp_path / "run").rglob("*")
+    }
+    assert TOKEN not in done.stdout + done.stderr + sent.stdout + sent.stderr
+    assert holding(TOKEN.encode(), tmp_path) == []
