@@ -28,7 +28,7 @@ def allowed(expression: str, allow: Sequence[str]) -> bool:
 
 def bracketed(expression: str) -> str:
     """The expression as it must stand inside an AND, which binds tighter than OR."""
-    return f"({expression})" if re.search(r"\bOR\b", expression, re.IGNORECASE) else expression
+    return f"({expression})" if re.search(r"(?<![\w.-])OR(?![\w.-])", expression, re.IGNORECASE) else expression
 
 
 def together(expressions: Iterable[str]) -> str:

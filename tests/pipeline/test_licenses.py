@@ -107,4 +107,6 @@ def test_together_is_written_plainly() -> None:
     assert together(["MIT OR Apache-2.0", "CC0-1.0"]) == "(MIT OR Apache-2.0) AND CC0-1.0"
     assert bracketed("MIT or Apache-2.0") == "(MIT or Apache-2.0)"
     assert bracketed("LPPL-1.3c") == "LPPL-1.3c"
+    assert bracketed("GPL-2.0-or-later") == "GPL-2.0-or-later"
+    assert together(["MIT", "GPL-2.0-or-later", "MIT OR ISC"]) == "(MIT OR ISC) AND GPL-2.0-or-later AND MIT"
     assert bracketed("GPL-2.0-only WITH Classpath-exception-2.0") == "GPL-2.0-only WITH Classpath-exception-2.0"
