@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import disable_progress_bars, logging  # type: ignore[attr-defined]
 
@@ -23,9 +23,11 @@ T = TypeVar("T")
 _ATTEMPTS = 6
 _AT_ONCE = 5  # files that are stored side by side
 _WAIT = 1.0  # seconds before the second attempt; doubled for each after it
-_TRANSPORT = {"httpx", "httpx2", "httpcore", "requests", "urllib3"}
+_CLIENT_ERROR: type[BaseException] = HfHubHTTPError.__bases__[
+    0
+]  # of all that the HTTP client raises, whose package changed its name
 _HELP = "; log in with `hf auth login`, or set HF_TOKEN, with a token that may write there"
-_FAULTS = (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OSError, RuntimeError)
+_FAULTS = (_CLIENT_ERROR, OSError, RuntimeError)  # RuntimeError: of an upload, around its cause
 
 
 class Item(NamedTuple):
@@ -35,6 +37,14 @@ class Item(NamedTuple):
     source: Path | bytes
     num_bytes: int
     sha256: str
+
+
+def item_of(path: str, source: Path | bytes) -> Item:
+    """A file, or a content, as an item, with the size and hash that it has now."""
+    if isinstance(source, bytes):
+        return Item(path, source, len(source), hashlib.sha256(source).hexdigest())
+    with source.open("rb") as file:
+        return Item(path, source, source.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 class Target(NamedTuple):
@@ -214,7 +224,7 @@ def passing(error: BaseException | None) -> bool:
         response = getattr(error, "response", None)
         if response is not None:
             return bool(response.status_code == 429 or response.status_code >= 500)
-        if type(error).__module__.split(".")[0] in _TRANSPORT or isinstance(error, ConnectionError | TimeoutError):
+        if isinstance(error, (_CLIENT_ERROR, ConnectionError, TimeoutError)):
             return True
         error = error.__cause__
     return False

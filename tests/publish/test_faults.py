@@ -24,7 +24,12 @@ def whole(hub, build):
     return all(hashlib.sha256(files[s["name"]]).hexdigest() == s["sha256"] for s in read_index(build)["shards"])
 
 
-PASSING = [
+PASSING = [  # of the same request, in this order
+    Fault("POST", "/repos/create", "drop"),
+    Fault("POST", "/discussions$", "drop"),
+    Fault("POST", "/commit/", "drop"),
+    Fault("POST", "/merge$", "drop"),
+    Fault("POST", "/tag/", "drop"),
     Fault("POST", "/preupload/", 500),
     Fault("POST", "/objects/batch", 502),
     Fault("PUT", "/storage/", 500, times=2),
@@ -202,6 +207,21 @@ def test_dry_run_asks_nothing(client, small_build):
     assert client.layerloom("publish", small_build, REPO).returncode == 0
     files = client.hub.files(NAME)
     assert size == sum(len(data) for name, data in files.items() if name != ".gitattributes")
+
+
+UNREACHABLE = """
+import publish.remote
+publish.remote._WAIT = 0.0
+from layerloom import main
+main()
+"""
+
+
+def test_a_hub_out_of_reach_is_one_message(client, small_build):
+    client.hub.stop()
+    failed = client.run(["-c", UNREACHABLE, "publish", str(small_build), REPO])
+    assert failed.returncode == 1
+    assert failed.stderr == f"error: {REPO}: [Errno 111] Connection refused\n"
 
 
 class LostError(ConnectionError):
