@@ -64,6 +64,15 @@ def photo(k: int) -> np.ndarray:
     return np.rint(np.clip(rgb, 0, 255)).astype(np.uint8)
 
 
+def ground_and_cutout() -> tuple[np.ndarray, np.ndarray]:
+    """A photograph of 250 x 190, RGB, and a cut-out on a canvas of its size, RGBA."""
+    ground = np.ascontiguousarray(photo(0)[:190, :250])
+    rgba = cutout(3)[:150, :150]
+    canvas = np.zeros((190, 250, 4), np.uint8)
+    canvas[20 : 20 + rgba.shape[0], 60 : 60 + rgba.shape[1]] = rgba
+    return ground, canvas
+
+
 def _kind(k: int) -> str:
     return "pebble" if k in _CUT else _KINDS[k % 3]
 

@@ -142,7 +142,7 @@ function wire() {
   const canvas = find("canvas");
   let [grip, frame] = [null, 0];
   canvas.addEventListener("pointerdown", (event) => {
-    if (!view || event.button !== 0) return;
+    if (!view || !event.isPrimary || event.button !== 0) return; // a second finger moves nothing
     canvas.setPointerCapture(event.pointerId);
     grip = { x: event.clientX, y: event.clientY, dx: view.dx, dy: view.dy, scale: view.width / canvas.getBoundingClientRect().width };
     canvas.classList.add("held");

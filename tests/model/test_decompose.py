@@ -29,7 +29,7 @@ from model.transformer import ModelError
 from pipeline.__main__ import default_cache
 from pipeline.models import _home
 from stages.codec import decode_png, encode_png
-from tests.assets import cutout, photo
+from tests.assets import ground_and_cutout
 from tests.model.tiny import FUSION, LORA, SHAPE, base, generator, layer_model, mask, normal, picture
 from tests.tiny_networks import red_thing, save_red_finder
 
@@ -55,10 +55,7 @@ def pipe() -> LayerDecompositionPipeline:
 @pytest.fixture(scope="module")
 def scene() -> tuple[np.ndarray, np.ndarray]:
     """A cut-out in the middle of a photograph of 250 x 190, and its mask."""
-    ground = np.ascontiguousarray(photo(0)[:190, :250])
-    rgba = cutout(3)[:150, :150]
-    canvas = np.zeros((190, 250, 4), np.uint8)
-    canvas[20 : 20 + rgba.shape[0], 60 : 60 + rgba.shape[1]] = rgba
+    ground, canvas = ground_and_cutout()
     image = Image.alpha_composite(Image.fromarray(ground).convert("RGBA"), Image.fromarray(canvas))
     return np.array(image.convert("RGB")), canvas[..., 3] > 127
 

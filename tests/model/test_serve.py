@@ -30,7 +30,7 @@ from model.pictures import PictureError
 from model.serve.launch import ServeError
 from model.serve.service import MAX_PIXELS, Choices, Service, decode_mask, painted_mask, to_paint_on
 from stages.codec import decode_png, encode_png
-from tests.assets import cutout, photo
+from tests.assets import ground_and_cutout
 from tests.tiny_networks import red_thing, save_red_finder
 
 # Runs the command, and writes down every address that its process connects to or looks up.
@@ -113,10 +113,7 @@ def pipe() -> LayerDecompositionPipeline:
 @pytest.fixture(scope="module")
 def scene() -> tuple[np.ndarray, np.ndarray]:
     """A cut-out on a photograph of 250 x 190, and its mask."""
-    ground = np.ascontiguousarray(photo(0)[:190, :250])
-    rgba = cutout(3)[:150, :150]
-    canvas = np.zeros((190, 250, 4), np.uint8)
-    canvas[20 : 20 + rgba.shape[0], 60 : 60 + rgba.shape[1]] = rgba
+    ground, canvas = ground_and_cutout()
     return recompose(canvas, ground), canvas[..., 3] > 127
 
 
@@ -311,6 +308,7 @@ def test_dragging_recomposes(visit, pipe, scene, files) -> None:
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 3 * scale, y + scale)
+    stage.dispatch_event("pointerdown", {"isPrimary": False, "pointerId": 77, "clientX": 0, "clientY": 0})
     page.mouse.move(x + 31 * scale, y - 12 * scale)
     page.wait_for_selector("#stage canvas[data-dx='31'][data-dy='-12']")
     assert np.array_equal(canvas(page), composed(expected.foreground, expected.background, 31, -12))
