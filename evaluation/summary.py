@@ -1,9 +1,7 @@
 """Scores of pictures to what a report says of a protocol: means, intervals, paired differences, rows."""
 
 import math
-import platform
 from collections.abc import Sequence
-from importlib import metadata
 from statistics import median
 from typing import NamedTuple
 
@@ -12,6 +10,7 @@ from evaluation.methods import Made
 from evaluation.metrics.bootstrap import Interval, interval, paired
 from evaluation.protocol import Protocol
 from evaluation.results import ItemResult, Left, MethodResult, MetricInfo, ProtocolResult, Score
+from stages.lazy import installed_versions
 
 _SEED = 0  # of the bootstrap
 _LIBRARIES = ("numpy", "opencv-python-headless", "scikit-image", "torch", "diffusers", "stlpips-pytorch")
@@ -59,13 +58,7 @@ def settings_of(protocol: Protocol) -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """Of Python and the libraries that numbers depend on, as far as they are installed."""
-    found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return installed_versions(_LIBRARIES)
 
 
 def _method(found: Entrant, base: Entrant | None, metrics: Sequence[str]) -> MethodResult:

@@ -1,8 +1,7 @@
 """The model's commands: train, precompute, decompose, edit, serve. They are part of the `layerloom` command."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from stages.lazy import silent
+from stages.lazy import installed
 from stages.settings import ManifestError, parse
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def train_command(
     if workers == 1 and address is None:
         _trainer()(loaded, folder, device, resume)
         return
-    with _libraries():
+    with installed(_missing):
         from model.launch import launch
     launch(loaded, folder.resolve(), device, num_workers=workers, address=address, resume=resume)
 
@@ -90,7 +89,7 @@ def precompute_command(
     loaded = load_config(config)
     if data:
         loaded = _with_data(loaded, data)
-    with _libraries():
+    with installed(_missing):
         from model.precompute import precompute
     with Progress(console=_console, transient=True) as bar:
         task = bar.add_task("samples")
@@ -105,22 +104,14 @@ def _with_data(config: "TrainConfig", data: list[str]) -> "TrainConfig":
 
 
 def _trainer() -> "Callable[[TrainConfig, Path, str, bool], Path]":
-    with _libraries():
+    with installed(_missing):
         from model.train import train
     return train
 
 
-@contextmanager
-def _libraries() -> Iterator[None]:
-    """Inside, a library that only the model needs is imported in silence, or told to be missing."""
-    try:
-        with silent():
-            yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in ("model", "stages"):
-            raise
-        extra = "serve" if (error.name or "").split(".")[0] == "gradio" else "train"
-        raise MissingError(f"{error.name} is not installed; pip install 'layerloom[{extra}]'") from error
+def _missing(name: str) -> MissingError:
+    extra = "serve" if name.split(".")[0] == "gradio" else "train"
+    return MissingError(f"{name} is not installed; pip install 'layerloom[{extra}]'")
 
 
 @app.command("decompose")
@@ -144,7 +135,7 @@ def decompose_command(
     device: Device = "cpu",
 ) -> None:
     """Take a picture apart: the object with its alpha, and the background without it."""
-    with _libraries():
+    with installed(_missing):
         from model.commands.decompose import Options, decompose_file
 
     options = Options(model, matte_model, steps, seed, size, detail, paste_back, device)
@@ -180,7 +171,7 @@ def serve_command(
     device: Device = "cpu",
 ) -> None:
     """Open a page that takes pictures apart, with a brush for the mask and a canvas to drag the object on."""
-    with _libraries():
+    with installed(_missing):
         from model.serve.launch import serve
 
     def ready(address: str) -> None:

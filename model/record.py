@@ -6,8 +6,6 @@ user and query. The same run writes the same bytes.
 
 import hashlib
 import os
-import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +17,7 @@ from model.data.download import DataError
 from model.data.source import open_store, shard_cache
 from model.hub import looks_like_id, shipped
 from model.transformer import ModelError
+from stages.lazy import installed_versions
 from stages.settings import ManifestError, parse
 from stages.types import Frozen
 
@@ -64,7 +63,7 @@ def describe_run(config: TrainConfig, steps: int, processes: int, data: tuple[Da
         processes=processes,
         data=data[:count],
         latents=next(iter(data[count:]), None),
-        versions=library_versions(),
+        versions=installed_versions(_LIBRARIES),
     )
 
 
@@ -130,17 +129,6 @@ def public_model(model: str) -> str:
         return model
     path = Path(public := os.path.abspath(model))  # noqa: PTH100
     return (path.parent.name if path.name == "model" else path.name) or Path(public).anchor.strip(os.sep) or "model"
-
-
-def library_versions() -> dict[str, str]:
-    """Of Python, layerloom and the libraries that training depends on, as far as they are installed."""
-    found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def write_record(folder: Path, record: Record) -> None:

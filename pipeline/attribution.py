@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.assets import Asset, write_atomic
 from pipeline.facts import Facts, read_facts, require_finished
+from pipeline.licenses import text_address
 from pipeline.markup import markdown
 
 _HEAD = """# Attribution
@@ -46,5 +47,5 @@ def attribution(assets: list[Asset]) -> str:
 
 def _terms(spdx: str) -> str:
     """The licence, with the address of its text where the expression is one identifier."""
-    simple = " " not in spdx and "(" not in spdx
-    return f"Licence: [{spdx}](https://spdx.org/licenses/{spdx}.html)" if simple else f"Licence: {spdx}"
+    address = text_address(spdx)
+    return f"Licence: [{spdx}]({address})" if address else f"Licence: {spdx}"

@@ -23,6 +23,7 @@ from pipeline.report import holding, rows
 from pipeline.schema import LayerMeta, SampleMeta
 from pipeline.shards import MEMBERS
 
+TAGS = ("image-layer-decomposition", "amodal", "matting", "object-removal", "synthetic")
 _TEMPLATE = Path(__file__).with_name("card.md")
 _SAME = "Apache-2.0 BSD-2-Clause BSD-3-Clause CC-BY-2.0 CC-BY-3.0 CC-BY-4.0 CC-BY-NC-4.0 CC-BY-NC-SA-4.0 CC-BY-SA-3.0"
 _SAME += " CC-BY-SA-4.0 CC0-1.0 MIT Unlicense"
@@ -89,7 +90,7 @@ def front_matter(m: Manifest, facts: Facts, index: dict[str, Any]) -> dict[str, 
         "pretty_name": m.name,
         "task_categories": ["image-segmentation", "image-to-image"],
         "size_categories": [_size(index["samples"])],
-        "tags": ["image-layer-decomposition", "amodal", "matting", "object-removal", "synthetic", "webdataset"],
+        "tags": [*TAGS, "webdataset"],
         "configs": [
             {
                 "config_name": "default",
@@ -104,6 +105,11 @@ def front_matter(m: Manifest, facts: Facts, index: dict[str, Any]) -> dict[str, 
             "dataset_size": total,
         },
     }
+
+
+def description(m: Manifest) -> str:
+    """What a data set is, in a sentence: the manifest's own, if it has one."""
+    return m.description or "Layered scenes composed from open assets."
 
 
 def _size(samples: int) -> str:
@@ -153,7 +159,7 @@ def _body(plan: Plan, facts: Facts, index: dict[str, Any], place: Place) -> str:
         here=place.name,
         files=place.files,
         fetch=place.fetch and f"\n{place.fetch}\n",
-        description=m.description or "Layered scenes composed from open assets.",
+        description=description(m),
         size=m.size,
         split=first,
         shard=_shards(first, index["shards"])[0]["name"],

@@ -36,6 +36,12 @@ def together(expressions: Iterable[str]) -> str:
     return " AND ".join(sorted({bracketed(e) for e in expressions}))
 
 
+def text_address(expression: str) -> str | None:
+    """Address of a licence's text, where the expression is one identifier."""
+    simple = " " not in expression and "(" not in expression
+    return f"https://spdx.org/licenses/{expression}.html" if simple else None
+
+
 def _meets(node: Any, permitted: set[Any]) -> bool:
     if node in permitted:
         return True

@@ -1,7 +1,6 @@
 """The commands that publish. Part of the `layerloom` command."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ import typer
 from rich.console import Console
 
 from publish.errors import PublishError
-from stages.lazy import silent
+from stages.lazy import installed
 
 if TYPE_CHECKING:
     from publish.remote import Item, Target
@@ -44,7 +43,7 @@ def publish_command(
     dry_run: DryRun = False,
 ) -> None:
     """Publish a data set: upload it to a pull request, verify every file there, merge, tag. Run again to go on."""
-    with _libraries():
+    with installed(_missing):
         from publish import dataset, upload
 
         upload.check_repo(repo)
@@ -68,7 +67,7 @@ def publish_model_command(
     dry_run: DryRun = False,
 ) -> None:
     """Publish a model with a card of its recipe, data, scores and licence. Run again to go on."""
-    with _libraries():
+    with installed(_missing):
         from publish import model, upload
 
         upload.check_repo(repo)
@@ -88,16 +87,8 @@ def _publish(items: "list[Item]", target: "Target", notes: list[str], dry_run: b
     _say(plan.published_lines(done))
 
 
-@contextmanager
-def _libraries() -> Iterator[None]:
-    """Inside, what only publishing needs is imported, or told to be missing."""
-    try:
-        with silent():
-            yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in ("publish", "pipeline", "model", "evaluation", "stages"):
-            raise
-        raise PublishError(f"{error.name} is not installed; pip install 'layerloom[publish,eval]'") from error
+def _missing(name: str) -> PublishError:
+    return PublishError(f"{name} is not installed; pip install 'layerloom[publish,eval]'")
 
 
 def _say(lines: Iterator[str]) -> None:

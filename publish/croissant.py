@@ -8,9 +8,11 @@ import mlcroissant as mlc
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.card import TAGS, description
 from pipeline.citation import BIBTEX
 from pipeline.facts import Facts, Plan
 from pipeline.index import sha_column
+from pipeline.licenses import text_address
 from pipeline.shards import MEMBERS
 from publish.remote import Item
 
@@ -38,22 +40,17 @@ def croissant(plan: Plan, facts: Facts, items: Sequence[Item], url: str, files: 
     manifest = plan.manifest
     metadata = mlc.Metadata(
         name=manifest.name,
-        description=manifest.description or "Layered scenes composed from open assets.",
+        description=description(manifest),
         url=url,
-        license=sorted({_license(a.license) for a in facts.assets if facts.uses[a.id]}),
+        license=sorted({text_address(a.license) or a.license for a in facts.assets if facts.uses[a.id]}),
         cite_as=BIBTEX,
         creators=[mlc.Organization(name=url.split("/")[-2])],
-        keywords=["image-layer-decomposition", "amodal", "matting", "object-removal", "synthetic"],
+        keywords=list(TAGS),
         version=f"1.0.0+{plan.fingerprint[:12]}",
         distribution=[*(_file(item, files) for item in (*tables, *shards)), *_members(shards)],
         record_sets=[*map(_table, tables), *(_pictures(name) for name in MEMBERS if name != "json")],
     )
     return (json.dumps(metadata.to_json(), indent=2, sort_keys=True, ensure_ascii=False, default=str) + "\n").encode()
-
-
-def _license(expression: str) -> str:
-    simple = " " not in expression and "(" not in expression
-    return f"https://spdx.org/licenses/{expression}.html" if simple else expression
 
 
 def _file(item: Item, files: str) -> Any:

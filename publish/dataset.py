@@ -1,6 +1,5 @@
 """What of a build is published, and the texts that are written anew for its place on the Hub."""
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from pipeline.index import read_index
 from pipeline.source import Source
 from publish.croissant import croissant
 from publish.errors import PublishError
-from publish.remote import Item, Target
+from publish.remote import Item, Target, item_of
 
 _TABLES = ("meta/index.parquet", "meta/assets.parquet")
 _DESCRIBED = ("ATTRIBUTION.md", "preview.png", "distributions.png")
@@ -43,10 +42,10 @@ def prepare(out: Path, repo: str, tag: str | None = None, private: bool = False,
     if not all((out / name).is_file() for name in _DESCRIBED):
         describe(out)
     tag = tag or f"build-{plan.fingerprint[:12]}"
-    data = [*_shards(out), *(_file(out, name) for name in _TABLES)]
+    data = [*_shards(out), *(item_of(name, out / name) for name in _TABLES)]
     page = f"{constants.ENDPOINT}/datasets/{repo}"
     texts = _texts(out, plan, data, Place(repo, f"{page}/resolve/{tag}", _fetch(plan, repo, page, tag)), page)
-    items = [*data, *(_file(out, name) for name in (*_DESCRIBED, *_RECORDS)), *texts]
+    items = [*data, *(item_of(name, out / name) for name in (*_DESCRIBED, *_RECORDS)), *texts]
     title = f"layerloom build {plan.manifest.name} {plan.fingerprint[:12]}"
     target = Target(repo, "dataset", title, tag, _OWNED, private, merge)
     return Prepared(items, target, [*_local(plan.manifest.sources), *_left(out, items)])
@@ -55,8 +54,8 @@ def prepare(out: Path, repo: str, tag: str | None = None, private: bool = False,
 def _texts(out: Path, plan: Plan, data: list[Item], place: Place, page: str) -> list[Item]:
     facts: Facts = read_facts(out)
     return [
-        _item(_CROISSANT, croissant(plan, facts, data, page, place.files)),
-        _item(_CARD, card(out, facts, place).encode()),
+        item_of(_CROISSANT, croissant(plan, facts, data, page, place.files)),
+        item_of(_CARD, card(out, facts, place).encode()),
     ]
 
 
@@ -83,14 +82,6 @@ def _shards(out: Path) -> list[Item]:
             raise PublishError(f"{path}: {what}; run layerloom build again")
         items.append(Item(shard["name"], path, size, shard["sha256"]))
     return items
-
-
-def _file(out: Path, name: str) -> Item:
-    return _item(name, (out / name).read_bytes(), out / name)
-
-
-def _item(name: str, data: bytes, source: Path | None = None) -> Item:
-    return Item(name, source or data, len(data), hashlib.sha256(data).hexdigest())
 
 
 def _local(sources: tuple[Source, ...]) -> list[str]:

@@ -16,7 +16,7 @@ from model.record import RECORD
 from publish.checkpoint import Checkpoint, read_checkpoint
 from publish.errors import PublishError
 from publish.model_card import model_card
-from publish.remote import Item, Target
+from publish.remote import Item, Target, item_of
 from publish.scores import read_scores
 from publish.terms import licence_of
 
@@ -50,11 +50,11 @@ def prepare_model(folder: Path, repo: str, reports: Sequence[Path] = (), license
     """
     checkpoint = read_checkpoint(folder)
     _refuse(checkpoint.folder)
-    items = [_item(path, source) for path, source in _sources(checkpoint)]
+    items = [item_of(path, source) for path, source in _sources(checkpoint)]
     _require(checkpoint, {item.path for item in items})
     scored = _scores(checkpoint, reports)
     card = model_card(checkpoint, repo, licence_of(checkpoint, license), scored)
-    items.append(_item(_CARD, card.encode()))
+    items.append(item_of(_CARD, card.encode()))
     for item in items:
         _check_private(item, checkpoint.folder)
     return sorted(items)
@@ -122,13 +122,6 @@ def _json(data: bytes, name: str) -> Any:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise PublishError(f"{name}: not JSON: {error}") from None
-
-
-def _item(path: str, source: Path | bytes) -> Item:
-    if isinstance(source, bytes):
-        return Item(path, source, len(source), hashlib.sha256(source).hexdigest())
-    with source.open("rb") as file:
-        return Item(path, source, source.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _require(checkpoint: Checkpoint, paths: set[str]) -> None:

@@ -12,8 +12,6 @@ from pipeline.listener import Listener
 from publish.errors import PublishError
 from publish.remote import Item, Remote, Target, Tree, missing
 
-__all__ = ["Item", "PublishError", "Published", "Target", "check_repo", "upload"]
-
 _GROUP_BYTES, _GROUP_FILES = 4 * 2**30, 100  # of one commit: what an interruption can cost
 
 
@@ -117,7 +115,8 @@ def _fill(remote: Remote, revision: str, items: Sequence[Item], listener: Listen
     for number, group in enumerate(_groups(todo), 1):
         message = f"Add {len(group)} files ({number}): {group[0].path} to {group[-1].path}"
         remote.send(revision, group, (), message, stored)
-    remote.send(revision, (), stale(items, remote.tree(revision), remote.target), "Remove what is replaced")
+    if gone := stale(items, remote.tree(revision), remote.target):
+        remote.send(revision, (), gone, "Remove what is replaced")
     return todo
 
 

@@ -2,11 +2,15 @@
 
 import importlib
 import logging
+import platform
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from importlib import metadata
 from typing import Any
+
+_OURS = ("evaluation", "model", "pipeline", "publish", "stages")
 
 
 def library(name: str) -> Any:
@@ -32,6 +36,15 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:300]
 
 
+def installed_versions(names: Iterable[str]) -> dict[str, str]:
+    """Of Python, and of these distributions as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for name in names:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
 @contextmanager
 def own_kernels() -> Iterator[None]:
     """Inside, libraries that are imported keep their compiled kernels beside their own files.
@@ -44,6 +57,19 @@ def own_kernels() -> Iterator[None]:
         yield
     finally:
         settings.CACHE_DIR = ours
+
+
+@contextmanager
+def installed(missing: Callable[[str], Exception]) -> Iterator[None]:
+    """Inside it is silent; an import of what is not installed raises `missing(its name)`. One of ours is our bug."""
+    try:
+        with silent():
+            yield
+    except ModuleNotFoundError as error:
+        name = error.name or ""
+        if name.split(".")[0] in _OURS:
+            raise
+        raise missing(name) from error
 
 
 @contextmanager
